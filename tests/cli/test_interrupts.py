@@ -20,7 +20,7 @@ from temporalio.client import Client
 from pipelex.temporal.dev_server import DevServer
 from tests.cli.conftest import Cli, Ended
 from tests.cli.test_durable import worker
-from tests.support.openai_server import OpenAIStub
+from tests.support.openai_server import OpenAIStub, Reply
 
 pytestmark = pytest.mark.slow
 
@@ -248,7 +248,10 @@ def _read_until(reader: int, wanted: bytes | None) -> bytes:
 
 
 def durable(cli: Cli, *args: str) -> Interrupted:
-    return Interrupted(cli, ["run", "greet.mthds", "-i", "name=Ana", "--durable", *args])
+    return Interrupted(cli, ["run", *GREETING, *args])
+
+
+GREETING = ("greet.mthds", "-i", "name=Ana", "--durable")
 
 
 def is_told_once(ended: Ended) -> bool:
@@ -279,6 +282,50 @@ def test_a_durable_run_goes_on(durable_cli: Cli, stub: OpenAIStub, stage: str) -
     assert "goes on" in ended.err
     assert result.out.strip() == "Welcome", result.err
     assert len(stub.completions) == 1
+
+
+@pytest.mark.timeout(180)
+def test_a_durable_run_that_is_done_again_goes_on(durable_cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", Reply(status=400), Reply(text="Welcome back", delay=4.0))
+    stub.on("Hi Ana", text="Hi there", delay=4.0)
+    first = f"again-{durable_cli.root.name}"
+    with worker(durable_cli):
+        assert durable_cli.command("run", *GREETING, "--run-id", first).code == 1
+        edit = ["--set", "pipe.greet.prompt=Hi $name", "--yes"]
+        ended = Interrupted(durable_cli, ["runs", "replay", first, *edit]).once(lambda: len(stub.completions) == 2)
+        assert is_told_once(ended), ended.err
+        assert "goes on" in ended.err
+        replay = run_named(durable_cli, ended.err)
+        assert replay.startswith(f"{first}-replay-")
+        assert durable_cli.command("runs", "result", replay).out.strip() == "Hi there"
+        # A retry leaves once the engine has answered; here the answer is late.
+        hooks, sent = durable_cli.root / "hooks", durable_cli.root / "sent"
+        hooks.mkdir()
+        (hooks / "sitecustomize.py").write_text(LATE_RETRY, encoding="utf-8")
+        environ = {"PYTHONPATH": str(hooks), "SENT": str(sent)}
+        ended = Interrupted(durable_cli, ["runs", "retry", first]).once(sent.exists, environ)
+        assert is_told_once(ended), ended.err
+        assert f"Run {first} may have been started" in ended.err
+        assert durable_cli.command("runs", "result", run_named(durable_cli, ended.err)).out.strip() == "Welcome back"
+    assert len(stub.completions) == 3
+
+
+LATE_RETRY = """
+import asyncio, os, pathlib, sys
+class Late:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pipelex.cli.runs.retrying":
+            sys.meta_path.remove(self)
+            from pipelex.runner import RunHandle
+            retry = RunHandle.retry
+            async def late(self, **options):
+                handle = await retry(self, **options)
+                pathlib.Path(os.environ["SENT"]).touch()
+                await asyncio.sleep(600)
+                return handle
+            RunHandle.retry = late
+sys.meta_path.insert(0, Late())
+"""
 
 
 @pytest.mark.timeout(180)

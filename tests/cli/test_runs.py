@@ -141,6 +141,24 @@ def test_replays_that_cannot_be(chained: Cli) -> None:
         assert words in ended.err
 
 
+def test_a_misspelt_input_of_a_replay_ends_with_the_command_to_type(chained: Cli, stub: OpenAIStub) -> None:
+    ended = chained("runs", "replay", "first-1", "-i", "tekst=land", "--yes")
+    assert (ended.code, len(stub.completions)) == (1, 3), ended.err
+    assert "the declared inputs are text" in ended.err
+    assert "Type: pipelex runs replay first-1 -i text=land --yes" in " ".join(ended.err.split())
+
+
+def test_a_comparison_keeps_ids_whole(chained: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = f"first-{'x' * 70}"
+    chained("run", "chain.mthds", "-i", "text=sea", "--run-id", long, "--no-graph")
+    new = json.loads(chained("runs", "replay", long, "--json").out)["pipeline_run_id"]
+    monkeypatch.setenv("COLUMNS", "80")
+    said = chained("runs", "diff", long, new).out
+    assert {long, new} <= {*said.split()}, "no line breaks an id"
+    assert f"first {long} second {new} replays the other" in " ".join(said.split())
+    assert f"second {new} replays {long}" in " ".join(chained("runs", "diff", "first-1", new).out.split())
+
+
 def test_a_retry_from_a_pipe_that_is_none(chained: Cli, stub: OpenAIStub) -> None:
     refused = chained("runs", "retry", "first", "--from", "step_4", "--json")
     assert (refused.code, json.loads(refused.err)["code"]) == (2, "request.pipe_not_found")

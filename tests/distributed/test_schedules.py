@@ -237,6 +237,10 @@ async def test_on_the_command_line(project: Project, stub: OpenAIStub, temporal_
         assert status == 0, said
         assert json.loads(said)["inputs"] == {"name": {"text": name}}
         assert json.loads(said)["times"] == ["hour=2"]  # the server makes calendars of crons
+    for words in (["trigger", id_], ["update", id_], ["update", id_, newer.name]):
+        status, said = await pipelex("schedule", *words, "-i", "nmae=Bob")
+        typed = f"Type: pipelex schedule {' '.join(words)} -i name=Bob"
+        assert (status, typed in " ".join(said.split())) == (1, True), said
     status, said = await pipelex("schedule", "update", id_, "--tag", "nightly")
     assert (status, "come with a method" in said) == (2, True), said
     for words in (["pause", id_], ["resume", id_], ["list"], ["show", id_, "--json"], ["update", id_, "--every", "2h"]):

@@ -3,7 +3,7 @@
 Source: MTHDS 8.0.0, section 10 of the language reference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -104,6 +104,7 @@ def read_inputs(
     base_dir: Path | None,
     concepts: ConceptView,
     root: Path | None = None,
+    has: Container[str] = (),
 ) -> dict[str, Stuff]:
     """Read a run's inputs as their declared slots say.
 
@@ -113,6 +114,7 @@ def read_inputs(
         base_dir: the folder that relative file paths start from; None if no local files may be read.
         concepts: the library's view of concepts.
         root: the only folder whose files may be named; None allows any file that the user may read.
+        has: the inputs that need not be given, since the run has values for them.
 
     Returns:
         A stuff for each given input, in declared order; an optional input that is left out has none.
@@ -131,7 +133,7 @@ def read_inputs(
     found: dict[str, Stuff] = {}
     for name, slot in slots.items():
         if name not in raw:
-            if slot.presence != "optional":
+            if slot.presence != "optional" and name not in has:
                 faults.append(_fault("input.missing", f"the input '{name}' ({_written(slot)}) is missing", name))
             continue
         reader = _InputReader(name, slot, _files_for(name, raw, files), concepts)

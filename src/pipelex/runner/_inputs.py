@@ -64,6 +64,4 @@ def read_inputs_of(library: Library, call: PipeCall, raw: Mapping[str, Json] | P
         from pipelex.content.typed import file_inputs
 
         values, base_dir = file_inputs(Path(raw), slots, library)
-    wanted = {name: slot for name, slot in slots.items() if name in values or name not in call.inputs}
-    # `read_inputs` refuses a name that the pipe does not have.
-    return read_inputs(values, wanted, base_dir=base_dir or Path.cwd(), concepts=library)
+    return read_inputs(values, slots, base_dir=base_dir or Path.cwd(), concepts=library, has=call.inputs)

@@ -7,6 +7,7 @@ import typer
 
 from pipelex.cli._shared.console import json_text, out, paint_err, say, table
 from pipelex.cli._shared.streams import is_terminal
+from pipelex.content.natives import NATIVE_CONCEPTS, native_code
 from pipelex.content.render import TextFormat, render_content
 from pipelex.content.structure import AnyShape, ListShape, Shape
 from pipelex.content.stuff import Absence, Json, Stuff
@@ -28,10 +29,12 @@ _TOLD = 20
 
 
 def shape_of(stuff: Stuff, library: "Library | None") -> Shape:
-    """The shape of a result; `AnyShape` if the library is not available."""
+    """The shape of a result; if the library is not available, that of a native concept or `AnyShape`."""
     item: Shape = AnyShape()
     if library is not None and stuff.concept in library.concepts:
         item = library.shape(stuff.concept)
+    elif (code := native_code(stuff.concept)) is not None:
+        item = NATIVE_CONCEPTS[code].shape
     return ListShape(item) if stuff.is_list else item
 
 

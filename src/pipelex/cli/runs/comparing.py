@@ -36,14 +36,14 @@ def diff_runs(ctx: typer.Context, first: str, second: str, *, server: str | None
 
 def _text(diff: RunDiff, paint: Paint) -> Iterator[str]:
     runs = [diff.first, diff.second]
+    yield from _names(diff)
+    yield ""
     rows = [
-        ["run", *(each.run.run_id for each in runs)],
         ["pipe", *(each.run.pipe for each in runs)],
         ["status", *(each.run.words for each in runs)],
         ["time", *(duration(since(each.run.started, each.run.ended)) for each in runs)],
         ["cost", *(_money(each.cost) for each in runs)],
         ["version", *((each.run.fingerprint or _version(each))[:12] or "?" for each in runs)],
-        ["replay of", *(each.run.replay_of or "" for each in runs)],
     ]
     yield table([row for row in rows if any(row[1:])], ["", "first", "second"], paint)
     yield ""
@@ -60,7 +60,15 @@ def _text(diff: RunDiff, paint: Paint) -> Iterator[str]:
         [code, *_figures(diff.first.pipes.get(code)), *_figures(diff.second.pipes.get(code))] for code in diff.pipes
     ]
     headings = ["pipe", "runs", "time", "cost", "reused", "runs", "time", "cost", "reused"]
-    yield table(rows, headings, paint, right=tuple(range(1, 9)))
+    yield table(rows, headings, paint, right=tuple(range(1, 9)), has_ids=True)
+
+
+def _names(diff: RunDiff) -> Iterator[str]:
+    """The ids of both runs, and of those that they replay; whole, so that they can be copied."""
+    for name, run, other in (("first", diff.first.run, diff.second.run), ("second", diff.second.run, diff.first.run)):
+        yield f"{name:<6}  {run.run_id}"
+        if run.replay_of is not None:
+            yield f"        replays {'the other' if run.replay_of == other.run_id else run.replay_of}"
 
 
 def _version(run: ComparedRun) -> str:

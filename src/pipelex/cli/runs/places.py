@@ -68,6 +68,12 @@ class RunPlaces:
             else f"Run {run_id} was cancelled. Continue without paying twice: pipelex runs retry {run_id}"
         )
 
+    def asks(self, app: "Pipelex", run_id: str) -> None:
+        """Note the run that is about to be started: until the engine has answered, nobody knows whether it is there."""
+        self.follows(app, run_id)
+        if app.orchestrator.is_durable:
+            self.if_interrupted = f"Run {run_id} may have been started. See: pipelex runs show {run_id}"
+
     # --- asking -------------------------------------------------------------------------------------------------------
 
     async def attach(self, given: str) -> "tuple[Pipelex, RunHandle]":

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,17 +43,19 @@ def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
         raise Misuse(f"--bundle {flags.bundle}: there is no file or folder of that name")
 
     async def prepare(places: RunPlaces) -> "RunResult | None":
-        from pipelex.runner.replays import prepare_replay
+        from pipelex.runner.replays import ReplayEdit
 
         app, handle = await places.attach(run_id)
-        replay = await prepare_replay(app, handle.run_id, await _edit(handle, flags, members))
+        replay = await _prepared(
+            ctx, app, handle, ReplayEdit(flags.start_over, members, flags.bundle, {}, flags.model), flags
+        )
         _tell(replay, flags)
         if flags.dry_run:
             return None
         if not flags.yes and not flags.json:
             _ask(replay.forecast)
-        places.follows(app, replay.run_id)
-        return await _run(app, replay, flags)
+        places.asks(app, replay.run_id)
+        return await _run(places, app, replay, flags)
 
     result = with_places(ctx, flags.server, prepare)
     if result is None:
@@ -69,7 +72,7 @@ def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
     end_with_failures(result)
 
 
-async def _run(app: "Pipelex", replay: "Replay", flags: ReplayFlags) -> "RunResult | None":
+async def _run(places: RunPlaces, app: "Pipelex", replay: "Replay", flags: ReplayFlags) -> "RunResult | None":
     from pipelex.cli.runs.attached import follow
 
     try:
@@ -78,6 +81,7 @@ async def _run(app: "Pipelex", replay: "Replay", flags: ReplayFlags) -> "RunResu
                 handle = await replay.start(shown.trace)
                 return await handle.result()
             handle = await replay.start()
+            places.follows(app, replay.run_id)
             if flags.detach:
                 _detached(handle, flags)
                 return None
@@ -97,15 +101,20 @@ def _detached(handle: "RunHandle", flags: ReplayFlags) -> None:
 # --- the edit ---------------------------------------------------------------------------------------------------------
 
 
-async def _edit(handle: "RunHandle", flags: ReplayFlags, members: Mapping[str, Json]) -> "ReplayEdit":
+async def _prepared(
+    ctx: typer.Context, app: "Pipelex", handle: "RunHandle", edit: "ReplayEdit", flags: ReplayFlags
+) -> "Replay":
+    from pipelex.cli.run.corrected import corrected
     from pipelex.cli.run.inputs import constant_inputs
-    from pipelex.runner.replays import ReplayEdit
+    from pipelex.runner.replays import prepare_replay
 
-    inputs: Mapping[str, Json] = {}
-    if flags.inputs:
-        source = await handle.run.source()
-        inputs = constant_inputs(flags.inputs, source.library.pipe(source.call.pipe), source.library)
-    return ReplayEdit(flags.start_over, members, flags.bundle, inputs, flags.model)
+    if not flags.inputs:
+        return await prepare_replay(app, handle.run_id, edit)
+    source = await handle.run.source()
+    pipe = source.library.pipe(source.call.pipe)
+    with corrected(ctx, pipe, source.library):
+        inputs = constant_inputs(flags.inputs, pipe, source.library)
+        return await prepare_replay(app, handle.run_id, replace(edit, inputs=inputs))
 
 
 def _member(given: str) -> tuple[str, Json]:

@@ -28,10 +28,12 @@ def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server
 
     async def work(places: RunPlaces) -> "tuple[RunHandle, RunResult | None]":
         app, handle = await places.attach(run_id)
+        if app.orchestrator.is_durable:
+            places.asks(app, handle.run_id)
         again = await handle.retry(start_over=start_over)
+        places.follows(app, again.run_id)
         if app.orchestrator.is_durable:
             return again, None
-        places.follows(app, again.run_id)
         with progress(f"{again.pipe} ({again.run_id})", is_silent=is_json):
             return again, await _ended(again)
 
@@ -73,7 +75,13 @@ def retry_many(
         found = await places.list(wanted)
         for note in places.notes:
             say(note)
-        return [await _retried(app, run.run_id, start_over) for app, run in found]
+        told: list[dict[str, Json]] = []
+        for app, run in found:
+            places.asks(app, run.run_id)
+            done = f"{len(told):,} of {len(found):,} runs were retried; repeat the command for the others."
+            places.if_interrupted = f"{places.if_interrupted}\n{done}"
+            told.append(await _retried(app, run.run_id, start_over))
+        return told
 
     told = with_places(ctx, server, work)
     if is_json:

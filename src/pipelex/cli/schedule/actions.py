@@ -69,6 +69,8 @@ def _on_server(app: "Pipelex", work: "Callable[[Pipelex, Schedules], Awaitable[T
 class _Wanted:
     """The method and the inputs that a command names, read before a server is asked."""
 
+    ctx: typer.Context
+    """The context of the command, which holds its arguments as they were typed."""
     method: "Method"
     pipe: "Pipe"
     inputs: RawInputs
@@ -98,7 +100,7 @@ class _Wanted:
                 inputs = gather_inputs(flags.inputs or (), found.folder, pipe, method.library)
             if needs_inputs:
                 method.read_inputs(inputs, pipe.ref)
-        return cls(method, pipe, inputs, attributes)
+        return cls(ctx, method, pipe, inputs, attributes)
 
     async def request(self, schedule: str, kept: "Mapping[str, Stuff] | None" = None) -> "RunRequest":
         """The request that each run of a schedule makes: a method with inputs.
@@ -108,7 +110,8 @@ class _Wanted:
             kept: the schedule's inputs so far, for those that are not given. Inputs that the method no longer has are
                 left out.
         """
-        inputs = self.inputs if kept is None else _above(kept, self.inputs, self.pipe, self.method.library)
+        with corrected(self.ctx, self.pipe, self.method.library):
+            inputs = self.inputs if kept is None else _above(kept, self.inputs, self.pipe, self.method.library)
         return await self.method.request(inputs, pipe=self.pipe.ref, run_id=schedule, attributes=self.attributes)
 
 
@@ -147,8 +150,8 @@ def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodF
     timing = flags.timing() if flags.has_times else None
     asked = None if target is None else _Wanted.of(ctx, app, target, flags, needs_inputs=False)
 
-    async def work(app: "Pipelex", schedules: "Schedules") -> "ScheduleView":
-        request = await _newer(app, schedules, schedule, asked, flags.inputs or ())
+    async def work(_: "Pipelex", schedules: "Schedules") -> "ScheduleView":
+        request = await _newer(ctx, schedules, schedule, asked, flags.inputs or ())
         await schedules.update(schedule, request, timing)
         return await schedules.show(schedule)
 
@@ -156,14 +159,14 @@ def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodF
 
 
 async def _newer(
-    app: "Pipelex", schedules: "Schedules", schedule: str, asked: _Wanted | None, inputs: Sequence[str]
+    ctx: typer.Context, schedules: "Schedules", schedule: str, asked: _Wanted | None, inputs: Sequence[str]
 ) -> "RunRequest | None":
     """The request that the schedule's runs make from now on; None if only its times change."""
     if asked is None and not inputs:
         return None
     scheduled = await schedules.call(schedule)
     if asked is None:
-        return scheduled.request(read(app, scheduled, inputs), RunIdentity(run_id=schedule))
+        return scheduled.request(read(ctx, scheduled, inputs), RunIdentity(run_id=schedule))
     return await asked.request(schedule, scheduled.job.call.inputs)
 
 
@@ -257,12 +260,12 @@ def trigger(
     if overlap is not None and (inputs or run_id is not None):
         raise Misuse("--overlap is for the runs of the schedule itself, not with --inputs or --run-id")
 
-    async def work(app: "Pipelex", schedules: "Schedules") -> str | None:
+    async def work(_: "Pipelex", schedules: "Schedules") -> str | None:
         if not inputs and run_id is None:
             await schedules.trigger(schedule, overlap)
             return None
         scheduled = await schedules.call(schedule)
-        values = read(app, scheduled, inputs)
+        values = read(ctx, scheduled, inputs)
         return (await schedules.start(schedule, scheduled, values, run_id)).run.run_id
 
     started = with_schedules(ctx, server, work)
@@ -277,13 +280,14 @@ def trigger(
         say(f"Follow it with: pipelex runs watch {started}")
 
 
-def read(app: "Pipelex", scheduled: Any, inputs: Sequence[str]) -> dict[str, Any]:
+def read(ctx: typer.Context, scheduled: Any, inputs: Sequence[str]) -> dict[str, Any]:
     """The typed inputs as the method of a schedule takes them, with the schedule's own inputs for the rest."""
     from pipelex.runner import read_inputs_of
 
     library, call = scheduled.library, scheduled.job.call
-    raw = gather_inputs(inputs, None, library.pipe(call.pipe), library)
-    return read_inputs_of(library, call, raw)
+    pipe = library.pipe(call.pipe)
+    with corrected(ctx, pipe, library):
+        return read_inputs_of(library, call, gather_inputs(inputs, None, pipe, library))
 
 
 def backfill(

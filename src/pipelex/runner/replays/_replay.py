@@ -140,13 +140,7 @@ async def _inputs(
 ) -> dict[str, Stuff]:
     declared = library.pipe(pipe).inputs
     slots = input_slots(library.pipe(pipe))
-    new = read_inputs(
-        given,
-        {name: slot for name, slot in slots.items() if name in given},
-        base_dir=Path.cwd(),
-        concepts=library,
-        root=None,
-    )
+    new = read_inputs(given, slots, base_dir=Path.cwd(), concepts=library, has=slots)
     settings = app.settings
     new = await stored_inputs(
         new,
