@@ -5,13 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from temporalio.api.workflow.v1 import PendingActivityInfo
 
+from pipelex.runner import Pipelex, RunHandle
 from pipelex.temporal.dev_server import DevServer
 from tests.distributed.tls_gate import gate
 from tests.support.methods import GREET
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import kill, process, wait_for_file
 from tests.support.project import Project, worker_of, write_project
+from tests.support.temporal import client_of
 
 pytestmark = pytest.mark.slow
 
@@ -87,3 +90,33 @@ async def test_an_answer_outlives_the_worker_that_got_it(
     (usage,) = result.usage
     assert (usage.calls, usage.input_tokens, usage.output_tokens) == (1, 100, 10)
     assert results.exists() == is_enabled
+
+
+async def test_an_answer_of_which_the_server_heard_nothing_is_reported_again(
+    tmp_path: Path, temporal_server: DevServer
+) -> None:
+    """The worker lives, and the server is out of reach for longer than it waits for heartbeats."""
+    with OpenAIStub() as stub:
+        stub.on("Hello", text="Hi, Ada", delay=1.0, input_tokens=100, output_tokens=10)
+        async with gate(temporal_server.target, None) as between:
+            cut_off = project_at(tmp_path / "first", between.target, stub, is_enabled=False)
+            project = project_at(tmp_path / "second", temporal_server.target, stub, is_enabled=False)
+            async with cut_off.app() as worker, project.app() as app, worker_of(worker):
+                run = await app.load(project.method(GREET)).start({"name": "Ada"})
+                await until(lambda: len(stub.requests) == 1)
+                between.is_cut = between.is_holding = True
+                await until(lambda: stub.answered == 1)
+                while (await pending(app, run)).attempt == 1:
+                    await asyncio.sleep(0.2)
+                between.is_cut = between.is_holding = False
+                result = await asyncio.wait_for(run.result(), 60)
+    assert (result.text, len(stub.requests)) == ("Hi, Ada", 1)
+    (usage,) = result.usage
+    assert (usage.calls, usage.input_tokens, usage.output_tokens) == (1, 100, 10)
+
+
+async def pending(app: Pipelex, run: RunHandle) -> PendingActivityInfo:
+    """The call of a run that the server waits for."""
+    described = await (await client_of(app)).get_workflow_handle(run.workflow_id).describe()
+    (activity,) = described.raw_description.pending_activities
+    return activity

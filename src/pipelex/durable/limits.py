@@ -114,7 +114,7 @@ def check_payload(
     Raises:
         PipelexError: the payload is too large (`input.too_large`).
     """
-    estimate = _bound(payload) * 4  # no character takes more than four bytes
+    estimate = characters_of(payload) * 4  # no character takes more than four bytes
     if estimate < ESTIMATED:
         return estimate
     if stored_above is not None and has_store and estimate > stored_above * _OVERESTIMATE:
@@ -203,10 +203,10 @@ def check_history(events: int, size: int, limits: EngineLimits, *, what: str) ->
 
 def task_timeout(configured: timedelta, job: Wire) -> timedelta:
     """The time limit for a run's workflow tasks: the configured one, or a longer one if the inputs are very large."""
-    return max(configured, timedelta(seconds=_bound(job) // _PER_SECOND))
+    return max(configured, timedelta(seconds=characters_of(job) // _PER_SECOND))
 
 
-def _bound(payload: Wire) -> int:
+def characters_of(payload: Wire) -> int:
     """An upper bound of the number of characters of a payload's JSON, found quickly."""
     return json_bound([payload], _members)
 

@@ -71,7 +71,7 @@ async def _run(
     from pipelex.cli.worker.readiness import Readiness
     from pipelex.cli.worker.serving import hooks_of
     from pipelex.orchestration.workers import WorkerOptions
-    from pipelex.temporal.client.connect import connect
+    from pipelex.temporal.client.connect import OF_A_WORKER, connect
     from pipelex.temporal.codec import data_converter
     from pipelex.temporal.codec.server import CodecServer
     from pipelex.temporal.config import ConnectionSettings, noted_dev_server
@@ -98,7 +98,7 @@ async def _run(
         codec.origins = tuple(f"http://{host}:{server.ui_port}" for host in ("127.0.0.1", "localhost"))
         target = replace(target, target_host=server.target)
         hooks.on_connecting()
-        client = await connect(target, converter)
+        client = await connect(target, converter, retries=OF_A_WORKER)
         say(f"Temporal server  {server.target}{'' if server.database is None else f'  ({server.database})'}")
         say(f"Temporal UI      {paint_err()(server.ui_url or '', 'bold')}")
         say(f"Runs alone       {server.ui_runs_url or ''}")

@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Final
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.converter import DataConverter
-from temporalio.service import RPCError, TLSConfig
+from temporalio.service import RetryConfig, RPCError, TLSConfig
 
 from pipelex.temporal.client.unreachable import unreachable
 from pipelex.temporal.config import ConnectionSettings
@@ -17,8 +18,16 @@ CONNECT_SECONDS = 3.5
 """The time limit for connecting, in seconds, so that a command reports a failure within five seconds."""
 
 
+OF_A_WORKER: Final = RetryConfig(max_elapsed_time_millis=120_000, max_retries=1_000)
+"""How long a worker tries to report a result. The default, ten seconds, is shorter than the restart of many servers."""
+
+
 async def connect(
-    settings: ConnectionSettings, converter: DataConverter = DataConverter.default, *, checks: bool = True
+    settings: ConnectionSettings,
+    converter: DataConverter = DataConverter.default,
+    *,
+    checks: bool = True,
+    retries: RetryConfig | None = None,
 ) -> Client:
     """A client of the configured cluster and namespace, after a check that the cluster answers.
 
@@ -26,6 +35,7 @@ async def connect(
         settings: the settings of the connection.
         converter: the data converter; for anything that involves runs, that of `pipelex.temporal.codec.data_converter`.
         checks: whether to check that the namespace exists.
+        retries: how long and how often a request is repeated while the server is away; the SDK's default when None.
 
     Raises:
         EngineUnavailable: nothing answers there, the key is refused, or there is no such namespace; see `unreachable`.
@@ -41,6 +51,7 @@ async def connect(
                 rpc_metadata=dict(settings.rpc_metadata),
                 data_converter=converter,
                 interceptors=interceptors(),
+                retry_config=retries,
             )
             if checks:
                 await check_namespace(client)

@@ -1,13 +1,15 @@
 """The activities of a worker. Each performs one job, sends heartbeats, and fails with a report that Temporal reads."""
 
+import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from temporalio import activity
 from temporalio.common import RawValue
 
+from pipelex.durable.attempts import LatestAnswers
 from pipelex.durable.large import LargeInputs, whole
 from pipelex.durable.limits import EngineLimits
 from pipelex.inference import EffectPerformer, Inference, performers
@@ -24,6 +26,8 @@ from pipelex.temporal.worker.metrics import measured
 
 R = TypeVar("R", bound=Wire)
 
+LOGGER: Final = logging.getLogger("pipelex.worker")
+
 ActivityFunction = Callable[..., Awaitable[Any]]
 
 
@@ -38,6 +42,7 @@ class _Hands:
     """See `InferenceOptions`."""
     limits: Callable[[], EngineLimits]
     """Returns the present limits of the server; it is called as each attempt begins."""
+    answers: LatestAnswers = field(default_factory=LatestAnswers)
 
 
 def activities_of(
@@ -85,8 +90,12 @@ async def _attempted(kind: EffectKind[Any, R], hands: _Hands, job: Any, *, crate
     attempt = CurrentAttempt(hands.limits(), outage_seconds=hands.outage_seconds)
 
     async def begin() -> R:
+        answered = hands.answers.find(attempt.told.call, kind.result) if attempt.told.number > 1 else None
+        if answered is not None:
+            LOGGER.info("%s was answered before; the answer is reported again", kind.activity)
+            return answered
         reuse = job.reuse if crate is None else None
-        return await hands.performer.attempt(
+        result = await hands.performer.attempt(
             kind,
             job,
             call=attempt.told.call,
@@ -96,6 +105,9 @@ async def _attempted(kind: EffectKind[Any, R], hands: _Hands, job: Any, *, crate
             place=(activity.info().workflow_id or "").partition("/")[2],
             seconds=attempt.told.seconds,
         )
+        if kind.compute is None:
+            hands.answers.keep(attempt.told.call, result)
+        return result
 
     async with hands.cancels.watching():
         with measured(job, attempt.ledger):

@@ -31,7 +31,7 @@ class TemporalWorker:
 
     async def serve(self, settings: Settings, options: WorkerOptions, hooks: WorkerHooks) -> None:
         """See `EngineWorker.serve`."""
-        from pipelex.temporal.client.connect import connect
+        from pipelex.temporal.client.connect import OF_A_WORKER, connect
         from pipelex.temporal.codec import data_converter
         from pipelex.temporal.sdk_core import keep_core_off_stdout
 
@@ -39,7 +39,7 @@ class TemporalWorker:
         target = connection(config, settings)
         keep_core_off_stdout(is_forwarded=True, metrics=metrics_target(settings, options))
         hooks.on_connecting()
-        client = await connect(target, data_converter(config, settings, target))
+        client = await connect(target, data_converter(config, settings, target), retries=OF_A_WORKER)
         await serve_on(client, target, settings, config, options, hooks)
 
 
