@@ -16,6 +16,7 @@ from pipelex.pipes import _execute
 from pipelex.pipes.semantics import SEMANTICS
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.runner import Pipelex
+from pipelex.runner.replays import prepare_replay
 from pipelex.temporal.client import begin
 from pipelex.temporal.dev_server import DevServer
 from pipelex.tooling.viewer import RunFacts, run_document
@@ -174,6 +175,11 @@ async def test_pipes_whose_histories_are_gone(app: Pipelex, project: Project, st
         ("completed", is_gone) for is_gone in (None, True, None)
     ]
     assert nodes[1]["usage"][0]["calls"] == 1
+    replay = await prepare_replay(app, run.run_id)
+    assert replay.forecast.paid == {"harbour.step_1": 1, "harbour.step_2": 1}
+    handle = await replay.start()
+    assert (await handle.result()).text == "answer 2"
+    assert len(stub.completions) == 3, "only the answer that is gone is asked for again"
 
 
 HUGE = """

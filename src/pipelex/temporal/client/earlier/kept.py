@@ -9,7 +9,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from pipelex.durable.jobs import PipeJob
 from pipelex.errors import ErrorCategory, PipelexError
@@ -30,7 +30,7 @@ _KINDS: Final[Mapping[str, EffectKind[Any, Any]]] = {kind.activity: kind for kin
 
 
 async def read_kept(client: Client, reuse: Reuse, generations: int = MOST_GENERATIONS) -> KeptResults:
-    """The results of a run's effects.
+    """The results of a run's effects, as far as the server still has the histories of its pipes.
 
     Args:
         client: a client of the run's namespace.
@@ -38,7 +38,7 @@ async def read_kept(client: Client, reuse: Reuse, generations: int = MOST_GENERA
         generations: the maximum number of earlier runs to read as well, each of which the next one reused.
 
     Raises:
-        PipelexError: the server does not return the run's histories.
+        PipelexError: the server does not answer, or no longer has the history of the run itself.
     """
     try:
         reading = _KeptReading(client)
@@ -80,7 +80,8 @@ class _KeptReading:
         is_root = root_id is None
         root_id = root_id or id_
         trace = PipeTrace(id_, pipe="", type="")
-        children: list[tuple[str, str]] = []
+        children: list[tuple[PipeTrace, str]] = []
+        names: dict[str, str] = {}
         asked: dict[int, tuple[EffectTrace, EffectKind[Any, Any], Sequence[Payload]]] = {}
         for event in events:
             match event.event_type:
@@ -90,8 +91,13 @@ class _KeptReading:
                     if is_root:
                         await self._read_job(event)
                 case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
-                    child = event.child_workflow_execution_started_event_attributes.workflow_execution
-                    children.append((child.workflow_id, child.run_id))
+                    begun = event.child_workflow_execution_started_event_attributes
+                    child = begun.workflow_execution
+                    named = PipeTrace(child.workflow_id, names.get(child.workflow_id, ""), begun.workflow_type.name)
+                    children.append((named, child.run_id))
+                case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+                    started = event.start_child_workflow_execution_initiated_event_attributes
+                    names[started.workflow_id] = pipe_of(await self._summary(event))
                 case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                     activity = event.activity_task_scheduled_event_attributes
                     effect = EffectTrace(activity.activity_type.name, await self._summary(event))
@@ -110,9 +116,17 @@ class _KeptReading:
                     asked = {}  # event ids start again at 1
                 case _:
                     pass
-        found = await asyncio.gather(*(self.pipe(*child, root_id) for child in children))
-        trace.children.extend(found)
+        trace.children.extend(await asyncio.gather(*(self._below(*child, root_id) for child in children)))
         return trace
+
+    async def _below(self, child: PipeTrace, execution: str, root_id: str) -> PipeTrace:
+        """The trace of a child; without its results if the server has removed its history."""
+        try:
+            return await self.pipe(child.id, execution, root_id)
+        except RPCError as failed:
+            if failed.status != RPCStatusCode.NOT_FOUND:
+                raise
+            return child
 
     async def _events(self, id_: str, execution: str | None) -> list[HistoryEvent]:
         """The events of one run of a workflow, and of all runs that continue it."""
