@@ -1,5 +1,6 @@
 import asyncio
 import zipfile
+from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,10 @@ from PIL import Image
 from pptx import Presentation
 
 from pipelex.errors import PipelexError
+from pipelex.inference.documents import DocumentAsk
+from pipelex.inference.documents.provider import Pictures
+from pipelex.inference.documents.templates import print_template
+from pipelex.pipes.effects.requests import DocumentRequest
 from pipelex.runner import Pipelex
 from tests.support.project import Project
 from tests.support.untyped import untyped
@@ -189,6 +194,58 @@ async def test_an_excel_template_repeats_rows_and_keeps_formats(project: Project
         ("End", None),
     ]
     assert (found["B2"].number_format, found["A2"].data_type) == ("0.00", "s")
+
+
+def word_cells(*cells: str) -> bytes:
+    document = Document()
+    table = document.add_table(1, len(cells))
+    for cell, text in zip(table.rows[0].cells, cells, strict=True):
+        cell.text = text
+    out = BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def slide_cells(*cells: str) -> bytes:
+    show: Any = Presentation()
+    shapes = show.slides.add_slide(show.slide_layouts[6]).shapes
+    table = shapes.add_table(1, len(cells), 0, 0, 1_000_000, 1_000_000).table
+    for place, text in enumerate(cells):
+        table.cell(0, place).text = text
+    out = BytesIO()
+    show.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(("form", "made"), [("docx", word_cells), ("pptx", slide_cells)])
+@pytest.mark.parametrize(
+    ("cells", "is_refused"),
+    [
+        (("{% for n in [1, 2] %}{{ n }}", "x{% endfor %}"), True),
+        (("{{ 1 }}", "{%- endif %}"), True),
+        (("{% if 1 %}yes", "{% endif %}{% if 1 %}no{% endif %}"), True),
+        (("{% for n in [1, 2] %}{{ n }} {% endfor %}", "{% if 1 %}yes{% endif %}"), False),
+    ],
+)
+async def test_a_block_over_the_cells_of_a_table_is_refused(
+    form: Any, made: Any, cells: tuple[str, ...], is_refused: bool
+):
+    request = DocumentRequest(format=form, filename="x", source="template_file")
+    ask = DocumentAsk(request, made(*cells))
+    if not is_refused:
+        assert b"1 2" in b"".join(parts_of(await print_template(ask, no_pictures)))
+        return
+    with pytest.raises(PipelexError, match="in a row of its own above them"):
+        await print_template(ask, no_pictures)
+
+
+async def no_pictures(urls: Sequence[str]) -> Pictures:
+    return {}
+
+
+def parts_of(data: bytes) -> list[bytes]:
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        return [archive.read(name) for name in archive.namelist()]
 
 
 @pytest.mark.parametrize("is_relative", [False, True], ids=["absolute", "relative"])

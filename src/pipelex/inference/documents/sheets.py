@@ -11,8 +11,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipelex.inference.documents.archive import settled
-from pipelex.inference.documents.provider import content_failure
-from pipelex.inference.documents.templates import TAG, WHOLE_TAG, rendered
+from pipelex.inference.documents.templates import TAG, WHOLE_TAG, check_cell, rendered
 from pipelex.inference.documents.xlsx import set_value
 from pipelex.pipes.effects.requests import DocumentRequest
 
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,14})?")
-_BLOCK: Final = re.compile(
-    r"\{%(?:tr|p)?[-+]?\s*(end)?(for|if|macro|call|filter|with|autoescape|raw)\b.*?%\}", re.DOTALL
-)
 _CELL: Final = "\x1f"
 _ROW: Final = "\x1e"
 
@@ -87,15 +83,4 @@ def _check_blocks(cell: Any) -> None:
     """
     if not isinstance(cell.value, str):
         return
-    depth = 0
-    for tag in _BLOCK.finditer(cell.value):
-        depth += -1 if tag[1] else 1
-        if depth < 0:
-            break
-    if depth:
-        shown = next(tag for tag in _BLOCK.finditer(cell.value))
-        raise content_failure(
-            f"the cell {cell.coordinate} of the sheet '{cell.parent.title}' has {shown[0]}, which ends in another cell: to repeat"
-            f" or leave out rows, write {{%tr {shown[2]} … %}} in a row of its own above them, and"
-            f" {{%tr end{shown[2]} %}} in a row of its own below them"
-        )
+    check_cell(cell.value, f"the cell {cell.coordinate} of the sheet '{cell.parent.title}'")

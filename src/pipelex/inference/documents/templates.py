@@ -30,6 +30,11 @@ TAG: Final = re.compile(r"\{\{|\{%|\{#")
 """The beginning of a tag in a template."""
 WHOLE_TAG: Final = re.compile(r"\{%(p|tr)\s(.*?)%\}", re.DOTALL)
 """A tag that replaces the whole paragraph or row around it."""
+_BLOCK: Final = re.compile(
+    r"\{%(?:tr|p)?[-+]?\s*(end)?(for|if|macro|call|filter|with|autoescape|raw)\b.*?%\}", re.DOTALL
+)
+_SHOWN: Final = 60
+"""The length to which the text of a cell is cut in messages."""
 _QUOTES: Final = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'"})
 
 
@@ -78,6 +83,31 @@ def rendered(request: DocumentRequest, text: str, *, category: str, sigils: bool
     return render(text, request.inputs, concepts=shapes, category=category, sigils=sigils, strict=True).text
 
 
+def check_cell(text: str, place: str) -> None:
+    """Refuse a block that does not end in the cell in which it begins, because it would tear apart the cells in between.
+
+    Args:
+        text: the text of the cell.
+        place: the cell, for the message.
+
+    Raises:
+        PipelexError: the cell has such a block.
+    """
+    depth = 0
+    blocks = list(_BLOCK.finditer(text))
+    for tag in blocks:
+        depth += -1 if tag[1] else 1
+        if depth < 0:
+            break
+    if depth:
+        shown = blocks[0]
+        raise content_failure(
+            f"{place} has {shown[0]}, which ends in another cell: to repeat or leave out rows, write"
+            f" {{%tr {shown[2]} … %}} in a row of its own above them, and {{%tr end{shown[2]} %}} in a row of its own"
+            " below them"
+        )
+
+
 # --- Word and PowerPoint ----------------------------------------------------------------------------------------------
 
 
@@ -101,6 +131,9 @@ def _filled_part(request: DocumentRequest, content: bytes) -> bytes:
     for kind, name in (("tr", "tr"), ("p", "p")):
         for element in list(_named(root, name)):
             _replace(element, kind)
+    for cell in _named(root, "tc"):
+        inside = "".join(str(part) for part in cell.itertext())
+        check_cell(inside, f"the table cell {' '.join(inside.split())[:_SHOWN]!r}")
     text = etree.tostring(root, encoding="unicode")
     if TAG.search(text) is None:
         return content
