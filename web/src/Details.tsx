@@ -35,7 +35,7 @@ export function Details({ run, index, close }: { run: Run; index: number; close:
       {node.error && <ProblemView problem={node.error} />}
       {node.reused !== undefined && (
         <p className="note">
-          Nothing was called: the result is that of run <code>{node.reused}</code>.
+          Nothing was called: the result is that of {node.reused === run.document.run.id ? "an equal call of this run" : <>run <code>{node.reused}</code></>}.
         </p>
       )}
       {node.gone && <p className="note">The server keeps its history no longer: what is here is what the pipe around it knows.</p>}
