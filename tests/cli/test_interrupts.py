@@ -194,12 +194,41 @@ def test_while_a_run_is_done_again(cli: Cli, stub: OpenAIStub, again: list[str])
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such terminals")
 @pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["ctrl-c", "ctrl-d"])
 def test_at_a_question_of_init(cli: Cli, key: bytes) -> None:
+    code, said = answered(cli, ["init", "--local"], b"[Y/n]", key)
+    assert code == 130, said
+    assert b"Interrupted." in said
+    assert b"Traceback" not in said
+    assert not (cli.root / ".pipelex" / "inference" / "backends.toml").read_text(encoding="utf-8").count("is_default")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such terminals")
+@pytest.mark.parametrize(
+    ("key", "code", "told"),
+    [
+        (b"\x03", 130, b"Interrupted."),
+        (b"n\n", 2, b"setup-temporal-namespace --create"),
+        (b"y\n", 0, b"registered in namespace"),
+    ],
+    ids=["ctrl-c", "no", "yes"],
+)
+def test_a_namespace_that_is_missing_is_offered(durable_cli: Cli, key: bytes, code: int, told: bytes) -> None:
+    namespace = f"offered-{durable_cli.root.name}"[:60]
+    ended, said = answered(
+        durable_cli, ["setup-temporal-namespace"], b"[y/N]", key, {"TEMPORAL_NAMESPACE": namespace, "COLUMNS": "200"}
+    )
+    assert (ended, told in said, b"Traceback" in said) == (code, True, False), said
+
+
+def answered(
+    cli: Cli, command: Sequence[str], question: bytes, key: bytes, environ: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
+    """The exit code of a command that asks something on a terminal, and all that it said."""
     reader, terminal = pty.openpty()
-    environ = {**cli.environ, "COLUMNS": "100"}
     with subprocess.Popen(
-        [sys.executable, "-m", "pipelex.cli", "init", "--local"],
+        [sys.executable, "-m", "pipelex.cli", *command],
         cwd=cli.root,
-        env=environ,
+        env={**cli.environ, "COLUMNS": "100", **(environ or {})},
         stdin=terminal,
         stdout=subprocess.PIPE,
         stderr=terminal,
@@ -208,16 +237,14 @@ def test_at_a_question_of_init(cli: Cli, key: bytes) -> None:
     ) as child:
         os.close(terminal)
         try:
-            said = _read_until(reader, b"[Y/n]")
+            said = _read_until(reader, question)
             os.write(reader, key)
             said += _read_until(reader, None)
-            assert child.wait(_PATIENCE) == 130, said
+            assert child.stdout is not None
+            return child.wait(_PATIENCE), said + child.stdout.read()
         finally:
             child.kill()
             os.close(reader)
-    assert b"Interrupted." in said
-    assert b"Traceback" not in said
-    assert not (cli.root / ".pipelex" / "inference" / "backends.toml").read_text(encoding="utf-8").count("is_default")
 
 
 def own_terminal() -> None:

@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration import EngineUnavailable
 from pipelex.temporal.client.attributes import INDEXED, KEYWORD, wanted_types
+from pipelex.temporal.client.connect import check_namespace
 from pipelex.temporal.config import TemporalConfig
 
 _RPC = timedelta(seconds=10)
@@ -145,6 +146,19 @@ async def register(client: Client, state: NamespaceState) -> None:
         if refused.status == RPCStatusCode.ALREADY_EXISTS:
             return
         raise SearchAttributeRegistrationError(state, refused.message) from None
+
+
+async def is_missing(client: Client) -> bool:
+    """Whether the server answers that it has no such namespace.
+
+    Args:
+        client: a client that was connected without `checks`.
+    """
+    try:
+        await check_namespace(client)
+    except RPCError as refused:
+        return refused.status == RPCStatusCode.NOT_FOUND
+    return False
 
 
 async def create(client: Client, retention: timedelta) -> bool:
