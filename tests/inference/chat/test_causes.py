@@ -199,6 +199,12 @@ def locked_proxy() -> Generator[int]:
             thread.join()
 
 
+async def test_a_port_that_does_not_exist(tmp_path: Path):
+    report = await failed(tmp_path, OPENAI, "http://127.0.0.1:99999")
+    assert told(report) == ("provider.unavailable", LASTING, "endpoint_invalid")
+    assert "endpoint" in report.what_to_do
+
+
 async def test_a_server_without_tls(tmp_path: Path, provider: HTTPStub):
     report = await failed(tmp_path, OPENAI, provider.url.replace("http://", "https://"))
     assert told(report) == ("provider.unavailable", LASTING, "plain_server")

@@ -45,6 +45,7 @@ _OTHER_NAME: Final = re.compile(r"not valid for|doesn't match|mismatch", re.IGNO
 _PLAIN: Final = re.compile(r"WRONG_VERSION_NUMBER|HTTP_REQUEST|RECORD_LAYER_FAILURE")
 _SOCKS: Final = re.compile(r"socksio|Using SOCKS proxy|Missing dependencies for SOCKS", re.IGNORECASE)
 _NO_PROXY_SCHEME: Final = re.compile(r"Unknown scheme for proxy|proxy.*(not supported|unsupported)", re.IGNORECASE)
+_NO_PORT: Final = re.compile(r"port must be 0-65535|Invalid port", re.IGNORECASE)
 _HEADER: Final = re.compile(r"illegal header|invalid header|codec can't encode", re.IGNORECASE)
 PROXY_WANTS_CREDENTIALS: Final = 407
 """The status of a proxy that lets nobody through without a password; a provider never answers with it."""
@@ -65,6 +66,17 @@ def _socks(facts: Facts) -> PipelexError | None:
         "socks_unsupported",
         f"{_proxy_variable('all')} names a SOCKS proxy, but the package for SOCKS is not installed",
         "Install the package socksio beside Pipelex, name an HTTP proxy, or unset the variable.",
+    )
+
+
+def _port(facts: Facts) -> PipelexError | None:
+    if not (_is(facts, "OverflowError", "InvalidURL") and _heard(facts, _NO_PORT)):
+        return None
+    return _lasting(
+        facts,
+        "endpoint_invalid",
+        f"the address of {facts.provider!r} has a port that does not exist: ports go up to 65535",
+        f"Correct 'endpoint' of [{facts.provider}] in backends.toml.",
     )
 
 
@@ -178,7 +190,7 @@ def _broken(facts: Facts) -> PipelexError | None:
 
 
 _CAUSES: Final[tuple[Callable[[Facts], PipelexError | None], ...]] = (
-    _socks, _proxy_address, _proxy_refusal, _header, _certificate, _plain_server, _unknown_host, _refused, _broken,
+    _socks, _port, _proxy_address, _proxy_refusal, _header, _certificate, _plain_server, _unknown_host, _refused, _broken,
 )  # fmt: skip
 
 
