@@ -13,9 +13,12 @@ class Bucket:
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.is_down = False
         """Whether it answers that it is unavailable."""
+        self.refused = 0
+        """The number of requests that it answered so."""
 
     def __call__(self, request: Received) -> Answer:
         if self.is_down:
+            self.refused += 1
             return Answer(b"<Error><Code>ServiceUnavailable</Code></Error>", 503)
         if "AKIATEST" not in request.headers.get("authorization", ""):
             return Answer(b"<Error><Code>AccessDenied</Code></Error>", 403)
