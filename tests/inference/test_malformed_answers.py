@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -99,7 +99,10 @@ def odd_answers(answer: Json, odds: Sequence[Json] = ODD) -> Iterator[tuple[str,
 
 
 def _paths(value: Json, start: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if isinstance(value, dict):
+        items = list(cast("dict[Any, Json]", value).items())
+    else:
+        items = list(enumerate(cast("list[Json]", value))) if isinstance(value, list) else []
     for key, inner in items:
         yield (*start, key)
         yield from _paths(inner, (*start, key))
@@ -117,7 +120,7 @@ def inference(tmp_path: Path, service: HTTPStub) -> Inference:
 async def ask(inference: Inference, client: Client) -> Json:
     asked = model(client.handle, client.backend)
     if client in READERS:
-        source = (
+        source: dict[str, Json] = (
             {"url": "https://a.test/page"} if client.backend == "linkup" else {"url": f"data:image/png;base64,{CODED}"}
         )
         request = ExtractRequest(source=source, source_kind="document", page_image_captions=True)

@@ -24,8 +24,9 @@ def text(value: object) -> str | None:
 
 def whole(value: object) -> int | None:
     """A member that should be a position or a count; None when it is something else, negative or huge."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number and 0 <= value <= _LARGEST and value == int(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def web_address(value: object) -> str | None:

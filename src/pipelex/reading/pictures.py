@@ -2,7 +2,7 @@
 
 import base64
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
@@ -26,7 +26,7 @@ _BRIGHT: Final = 200
 
 
 @contextmanager
-def opened_image(source: SourceFile) -> "Iterator[Image]":
+def opened_image(source: SourceFile) -> "Generator[Image]":
     """An image file as Pillow opens it: not decoded yet, at its first frame.
 
     Raises:
