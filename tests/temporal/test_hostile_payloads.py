@@ -135,6 +135,12 @@ def former() -> Payload:
     return Payload(metadata={"encoding": b"json/external-storage-reference"}, data=b"[[[")
 
 
+def a_message() -> Payload:
+    """What the SDK reads as a protobuf message, whatever type is asked for."""
+    metadata = {"encoding": b"json/protobuf", "messageType": b"temporal.api.common.v1.WorkflowType"}
+    return Payload(metadata=metadata, data=b'{"name": "x"}')
+
+
 async def hostile_payloads(store: PayloadStore, folder: Path) -> dict[str, dict[str, list[Payload]]]:
     """Arguments by the type of failure that they end their run with.
 
@@ -162,6 +168,8 @@ async def hostile_payloads(store: PayloadStore, folder: Path) -> dict[str, dict[
         "marked": [marked(reference)],
         "no JSON": [of_no_json(reference)],
         "former": [former()],
+        "bytes": [Payload(metadata={"encoding": b"binary/plain"}, data=b"{}")],
+        "a message": [a_message()],
     }
     return {"RequestTooLarge": too_large, "RequestMalformed": malformed}
 

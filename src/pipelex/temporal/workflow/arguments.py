@@ -4,7 +4,7 @@ Workflows ask the SDK for raw values. If there are fewer arguments than paramete
 itself, as plain JSON. This happens when somebody starts a workflow by hand and leaves out the last arguments.
 """
 
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, get_origin
 
 from pydantic import TypeAdapter
 from pydantic_core import ValidationError, to_json
@@ -35,6 +35,25 @@ def read(argument: object, kind: type[T], *, what: str) -> T:
     """
     if argument is NOTHING:
         raise malformed(f"{what} is missing", "missing_argument", WRITTEN_JOB)
+    found = _value(argument, kind, what)
+    # The payload's encoding decides as well: null, bytes and protobuf messages come as such, whatever the type.
+    if not isinstance(found, get_origin(kind) or kind):
+        raise malformed(f"{what} is a {type(found).__name__}", "invalid_argument", WRITTEN_JOB)
+    return found
+
+
+def read_optional(argument: object, kind: type[T], *, what: str) -> T | None:
+    """The value of an argument that may be null or left out; see `read`."""
+    if argument is NOTHING or argument is None or (isinstance(argument, RawValue) and _is_null(argument.payload)):
+        return None
+    return read(argument, kind, what=what)
+
+
+def _is_null(payload: Payload) -> bool:
+    return payload.metadata.get("encoding") == b"binary/null" or payload.data.strip() == b"null"
+
+
+def _value(argument: object, kind: type[T], what: str) -> T:
     try:
         if isinstance(argument, RawValue):
             return workflow.payload_converter().from_payload(argument.payload, kind)
@@ -45,13 +64,6 @@ def read(argument: object, kind: type[T], *, what: str) -> T:
         raise malformed(f"{what} cannot be read: {_first(invalid)}", "invalid_argument", WRITTEN_JOB) from None
     except Exception as unreadable:
         raise malformed(f"{what} cannot be read: {unreadable}", "invalid_argument", WRITTEN_JOB) from None
-
-
-def read_optional(argument: object, kind: type[T], *, what: str) -> T | None:
-    """The value of an argument that may be null or left out; see `read`."""
-    if argument is NOTHING or argument is None:
-        return None
-    return read(argument, cast("type[T]", kind | None), what=what)
 
 
 def crate_bytes(argument: object) -> bytes:
