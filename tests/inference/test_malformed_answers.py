@@ -17,10 +17,13 @@ import pytest
 
 from pipelex.errors import PipelexError
 from pipelex.errors.surrogates import is_encodable
-from pipelex.inference import Inference
+from pipelex.inference import Inference, performers
 from pipelex.inference.calls.http import HttpCall
 from pipelex.pipes.effects.jobs import ExtractJob, ImageJob, SearchJob
+from pipelex.pipes.effects.kinds import IMAGES, PAGES, SEARCH
 from pipelex.pipes.effects.requests import ExtractRequest, ImageRequest, SearchRequest
+from pipelex.pipes.models import ModelUsage
+from pipelex.pipes.usage import usages_from_json
 from tests.inference.http_stub import Answer, HTTPStub
 from tests.support.documents import encoded, plain
 from tests.support.inference_files import write
@@ -190,3 +193,79 @@ async def test_one_odd_member_of_an_answer_that_a_library_reads(
             assert await outcome(inference, client) in {"read", *REFUSALS}, place
         except Exception as error:
             raise AssertionError(f"{place}: {type(error).__name__}") from error
+
+
+BROKEN = base64.b64encode(b"no picture").decode()
+REFUSED: tuple[tuple[str, Json, int], ...] = (
+    ("mistral-ocr", {"pages": [{"markdown": None}, {"markdown": "Two"}]}, 2),
+    ("mistral-ocr", {"pages": "none", "usage_info": {"pages_processed": 3}}, 3),
+    (
+        "azure-document-intelligence",
+        {"status": "succeeded", "analyzeResult": {"content": None, "pages": [{}, {}]}},
+        2,
+    ),
+    ("linkup-fetch", {"markdown": 3}, 1),
+    ("linkup-deep", {"answer": None}, 1),
+    ("tavily-basic", {"answer": " ", "results": []}, 1),
+    ("flux-dev", {"images": [{"url": f"data:image/png;base64,{BROKEN}"}]}, 1),
+    ("flux-dev", {"images": [{"url": f"data:image/png;base64,{CODED}"}], "has_nsfw_concepts": [True]}, 1),
+    ("grok-imagine-image", {"data": [{"b64_json": BROKEN}]}, 1),
+)
+"""Paid answers that are refused, and the pages, searches or images that they cost."""
+
+
+def activity(client: Client, asked: Any) -> tuple[str, Any]:
+    """The paid call of a client, as an orchestrator makes it."""
+    if client in READERS:
+        url = "https://a.test/page" if client.backend == "linkup" else f"data:image/png;base64,{CODED}"
+        read = ExtractRequest(source={"url": url}, source_kind="document")
+        return PAGES.activity, ExtractJob(model=asked, request=read)
+    if client in SEARCHES:
+        return SEARCH.activity, SearchJob(model=asked, request=SearchRequest(query="q"))
+    return IMAGES.activity, ImageJob(model=asked, request=ImageRequest(prompt="A box", count=1))
+
+
+async def paid_usage(inference: Inference, client: Client) -> tuple[ModelUsage, ...]:
+    """The usage that the failure of a client's call tells."""
+    name, job = activity(client, model(client.handle, client.backend))
+    with pytest.raises(PipelexError) as caught:
+        await performers(inference)[name](job)
+    return usages_from_json(caught.value.report.usage)
+
+
+@pytest.mark.parametrize(("handle", "answer", "units"), REFUSED)
+async def test_a_refused_answer_is_paid_for(
+    handle: str, answer: Json, units: int, inference: Inference, monkeypatch: pytest.MonkeyPatch
+):
+    client = next(one for one in (*READERS, *SEARCHES, *PAINTERS) if one.handle == handle)
+    scripted(monkeypatch, {client.answers[0][0]: answer})
+    (usage,) = await paid_usage(inference, client)
+    scripted(monkeypatch, dict(client.answers))
+    name, job = activity(client, model(client.handle, client.backend))
+    read = (await performers(inference)[name](job)).usage
+    good = 2 if client.backend.startswith("azure") else 1
+    assert usage.calls == 1
+    assert usage.cost_usd == (None if read.cost_usd is None else pytest.approx(read.cost_usd / good * units))
+
+
+@pytest.mark.parametrize(
+    ("client", "answer", "tokens"),
+    [
+        (LIBRARY_PAINTERS[0], {"created": 1, "data": [{"b64_json": BROKEN}], "usage": USAGE}, (10, 9)),
+        (LIBRARY_PAINTERS[0], {"created": 1, "data": [], "usage": USAGE}, (10, 9)),
+        (
+            LIBRARY_PAINTERS[1],
+            {
+                "candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "IMAGE_SAFETY"}],
+                "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 5, "thoughtsTokenCount": 2},
+            },
+            (7, 7),
+        ),
+    ],
+)
+async def test_a_refused_answer_that_a_library_reads_is_paid_for(
+    client: Client, answer: Json, tokens: tuple[int, int], inference: Inference, service: HTTPStub
+):
+    service.on("*", Answer(dumped(answer)))
+    (usage,) = await paid_usage(inference, client)
+    assert (usage.calls, usage.input_tokens, usage.output_tokens) == (1, *tokens)

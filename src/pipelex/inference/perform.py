@@ -25,7 +25,7 @@ from pipelex.pipes.effects.kinds import (
     SEARCH,
 )
 from pipelex.pipes.models import ModelUsage
-from pipelex.pipes.usage import usages_to_json
+from pipelex.pipes.usage import usages_from_json, usages_to_json
 
 Perform = Callable[[Any], Awaitable[Any]]
 
@@ -61,9 +61,9 @@ def _bound(inference: Inference, kind: EffectKind[Any, Any], perform: Perform) -
         with asking(kind.activity, job) as call:
             try:
                 if not call.id or results is None or job.model.backend == INTERNAL:
-                    result = await perform(job)
+                    result = await _counted(call.ledger, perform(job))
                 else:
-                    result = await results.once(call, kind.result, lambda: perform(job))
+                    result = await results.once(call, kind.result, lambda: _counted(call.ledger, perform(job)))
             except PipelexError as failed:
                 paid = failed.with_report(usage=tuple(usages_to_json(call.ledger.usage)))
                 raise within_wait(paid, inference.options.longest_retry_after) from failed.__cause__
@@ -72,14 +72,35 @@ def _bound(inference: Inference, kind: EffectKind[Any, Any], perform: Perform) -
     return bound
 
 
+async def _counted(ledger: CallLedger, attempt: Awaitable[Any]) -> Any:
+    """The result of an attempt, whose usage the ledger counts if the provider did not count it there itself.
+
+    A provider may also report what an answer cost that it refuses: as the usage in the report of its failure.
+    """
+    before = ledger.usage
+    try:
+        result = await attempt
+    except PipelexError as failed:
+        _count_once(ledger, before, usages_from_json(failed.report.usage))
+        raise
+    _count_once(ledger, before, () if result.usage is None else (result.usage,))
+    return result
+
+
+def _count_once(ledger: CallLedger, before: tuple[ModelUsage, ...], told: tuple[ModelUsage, ...]) -> None:
+    for usage in told if ledger.usage == before else ():
+        ledger.spend(usage)
+
+
 def _accounted(result: Any, ledger: CallLedger) -> Any:
     """The result, with the usage of everything that the logical call was charged for."""
     usage: ModelUsage | None = result.usage
-    if not ledger.usage and usage is not None:  # the provider did not count it in the ledger itself
+    if not ledger.usage and usage is not None:  # the result was kept by an attempt whose ledger is lost
         ledger.spend(usage)
-    if usage is None or ledger.usage == (usage,):
+    if ledger.usage == (() if usage is None else (usage,)):
         return result
-    own = [each for each in ledger.usage if (each.backend, each.handle) == (usage.backend, usage.handle)]
+    main = ledger.usage[0] if usage is None else usage
+    own = [each for each in ledger.usage if (each.backend, each.handle) == (main.backend, main.handle)]
     others = tuple(each for each in ledger.usage if each not in own)
-    told = {"usage": own[0] if own else usage, **({"others": others} if others else {})}
+    told = {"usage": own[0] if own else main, **({"others": others} if others else {})}
     return result.model_copy(update=told)

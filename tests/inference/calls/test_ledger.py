@@ -76,6 +76,8 @@ async def test_a_failure_tells_what_its_attempts_used(stub: OpenAIStub, inferenc
         Reply(text="", finish_reason="content_filter"),
         Reply(text="cut", finish_reason="length"),
         Reply(text=""),
+        Reply(body={"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7}}),
+        Reply(body={"choices": [{"finish_reason": "error"}], "usage": {"prompt_tokens": 11}}),
     ],
 )
 async def test_answers_of_no_use_are_paid_for(stub: OpenAIStub, inference: Inference, reply: Reply):

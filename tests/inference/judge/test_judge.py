@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from pipelex.errors import PipelexError
+from pipelex.pipes.usage import usages_from_json
 from pipelex.runner import RunResult
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
@@ -118,6 +119,8 @@ async def test_a_refusal_of_the_provider_never_becomes_a_verdict(project: Projec
     with pytest.raises(PipelexError) as caught:
         await judge(project, ONE + 'output = "YesNo"\nquestion = "Crane?"\n')
     assert caught.value.code == "model.content_refused"
+    (usage,) = usages_from_json(caught.value.report.usage)
+    assert (usage.calls, usage.input_tokens) == (1, 11)
 
 
 async def test_a_language_model_may_be_named(project: Project, stub: OpenAIStub):

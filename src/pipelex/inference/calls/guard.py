@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
+from pipelex.inference.calls.heard import Tail, tail_of_answer
 from pipelex.storage import BoundedDecoder, UndecodableError
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -102,8 +103,9 @@ def guarded(client: C, limit: int) -> C:
         is_streamed = "event-stream" in headers.get("content-type", "")
         marks = None if is_streamed else Marks()
         # A GET may ask for the state of a job: an answer that the job failed is then a success.
-        told = ToldText() if response.is_success and response.request.method == "POST" and not is_streamed else None
-        response.stream = _bounded(base, response.stream, headers.get("content-encoding", ""), limit, marks, told)
+        is_read = response.is_success and response.request.method == "POST" and not is_streamed
+        told, tail = (ToldText(), tail_of_answer()) if is_read else (None, None)
+        response.stream = _bounded(base, response.stream, headers.get("content-encoding", ""), limit, marks, told, tail)
         headers.pop("content-encoding", None)
 
     hooks: dict[str, list[Any]] = pool.event_hooks
@@ -204,7 +206,15 @@ def _status(told: object) -> int | None:
     return int(word) if 400 <= int(word) < 600 else None
 
 
-def _bounded(base: type[Any], stream: Any, codings: str, limit: int, marks: Marks | None, told: ToldText | None) -> Any:
+def _bounded(
+    base: type[Any],
+    stream: Any,
+    codings: str,
+    limit: int,
+    marks: Marks | None,
+    told: ToldText | None,
+    tail: Tail | None,
+) -> Any:
     try:
         decoder = BoundedDecoder(codings, limit)
     except UndecodableError as unknown:
@@ -217,8 +227,8 @@ def _bounded(base: type[Any], stream: Any, codings: str, limit: int, marks: Mark
                     for piece in decoder.pieces(chunk):
                         if marks is not None:
                             marks.count(piece)
-                        if told is not None:
-                            told.add(piece)
+                        for hearer in filter(None, (told, tail)):
+                            hearer.add(piece)
                         yield piece
                 if told is not None:
                     told.check()

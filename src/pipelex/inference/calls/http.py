@@ -5,7 +5,7 @@ own.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
@@ -15,9 +15,10 @@ from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.surrogates import mended_json
 from pipelex.inference.calls.guard import AnswerRefused, ToldFailure, guarded
-from pipelex.inference.calls.logical import request_headers
+from pipelex.inference.calls.logical import current_ledger, request_headers
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
+from pipelex.pipes.models import ModelUsage
 
 if TYPE_CHECKING:
     import httpx
@@ -67,13 +68,23 @@ class HttpCall:
             )
         return found.rstrip("/")
 
-    async def post(self, url: str, json: Json) -> dict[str, Any]:
+    async def post(
+        self, url: str, json: Json, usage: Callable[[dict[str, Any]], ModelUsage] | None = None
+    ) -> dict[str, Any]:
         """Send a JSON body, and return the JSON object of the answer.
+
+        Args:
+            url: the address.
+            json: the body.
+            usage: returns what an answer cost. The call's ledger counts it at once, even if the answer is refused later.
 
         Raises:
             PipelexError: the provider refused or failed, classified, or answered something else.
         """
-        return self.read(await self.send("POST", url, json=json))
+        answer = self.read(await self.send("POST", url, json=json))
+        if usage is not None:
+            current_ledger().spend(usage(answer))
+        return answer
 
     async def send(self, method: str, url: str, *, json: Json = None) -> "httpx.Response":
         """Send one request, and return its successful response.

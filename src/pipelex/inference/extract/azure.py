@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.http import HttpCall
+from pipelex.inference.calls.logical import current_ledger
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
+from pipelex.inference.extract.usage import pages_usage
 from pipelex.inference.extract.views import page_views
 from pipelex.inference.members import table, tables, text, whole
 from pipelex.reading.pictures import measured
@@ -61,6 +63,7 @@ class AzureExtractor:
             raise self.http.garbled("no_operation_location")
         address = self.http.same_host(told, endpoint)
         result = await self._finished(address, started)
+        current_ledger().spend(pages_usage(self.call.entry, wanted, len(tables(result.get("pages")))))
         shown = await page_views(source, wanted, keeper, self.call.entry.handle)
         return await self._pages(result, address, wanted, keeper, shown)
 

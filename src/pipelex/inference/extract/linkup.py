@@ -7,6 +7,7 @@ from pipelex.content.stuff import Json
 from pipelex.inference.calls.http import HttpCall
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, SourceFile, incapable
+from pipelex.inference.extract.usage import pages_usage
 from pipelex.inference.members import tables, text, web_address
 
 _ENDPOINT = "https://api.linkup.so/v1"
@@ -32,7 +33,9 @@ class LinkupReader:
             "includeRawHtml": wanted.raw_html,
             "extractImages": wanted.room(0) != 0,
         }
-        answer = await http.post(f"{http.endpoint(_ENDPOINT)}/fetch", request)
+        answer = await http.post(
+            f"{http.endpoint(_ENDPOINT)}/fetch", request, lambda _: pages_usage(self.call.entry, wanted, 1)
+        )
         page = answer.get("markdown")
         if not isinstance(page, str):
             raise http.garbled("no_markdown")

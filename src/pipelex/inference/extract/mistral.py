@@ -7,16 +7,19 @@ answer.
 import base64
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from pipelex.content.stuff import Json
 from pipelex.errors import InputError
 from pipelex.inference.calls.http import HttpCall
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
+from pipelex.inference.extract.usage import pages_usage
 from pipelex.inference.extract.views import page_views
-from pipelex.inference.members import table, tables, text
+from pipelex.inference.members import table, tables, text, whole
+from pipelex.pipes.models import ModelUsage
 from pipelex.reading.pictures import measured
 from pipelex.storage import FetchPolicy, load
 
@@ -50,7 +53,9 @@ class MistralExtractor:
 
     async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
         """See `Extractor.extract`."""
-        answer = await self.http.post(f"{self.http.endpoint(_ENDPOINT)}/ocr", self._request(source, wanted))
+        url = f"{self.http.endpoint(_ENDPOINT)}/ocr"
+        usage = partial(_usage, self.call.entry, wanted)
+        answer = await self.http.post(url, self._request(source, wanted), usage)
         found = tables(answer.get("pages"))
         if not found:
             raise self.http.garbled("no_pages")
@@ -109,6 +114,11 @@ class MistralExtractor:
             named = Picture(picture.data, picture.mime_type, picture.width, picture.height, caption, stem)
             images.append(await keeper.image(named, stem))
         return images
+
+
+def _usage(entry: ModelEntry, wanted: ExtractAsk, answer: dict[str, Any]) -> ModelUsage:
+    processed = whole(table(answer.get("usage_info")).get("pages_processed"))
+    return pages_usage(entry, wanted, len(tables(answer.get("pages"))) or processed or 0)
 
 
 def _caption(annotation: object) -> str | None:

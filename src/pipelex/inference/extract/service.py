@@ -8,7 +8,6 @@ from pipelex.errors.json import Json
 from pipelex.inference.calls.model_call import SECONDS, ModelCall, call_of, check_credentials
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
-from pipelex.inference.deck.schema import Costs
 from pipelex.inference.extract.local import TEXT_KINDS, LocalExtractor
 from pipelex.inference.extract.provider import (
     ExtractAsk,
@@ -20,6 +19,7 @@ from pipelex.inference.extract.provider import (
     incapable,
     logger,
 )
+from pipelex.inference.extract.usage import pages_usage
 from pipelex.inference.extract.views import page_views
 from pipelex.inference.providers import factory
 from pipelex.pipes.effects.jobs import ContentListResult, ExtractJob
@@ -153,23 +153,6 @@ def _by_address(call: ModelCall, url: str) -> SourceFile:
 
 
 def _result(entry: ModelEntry, wanted: ExtractAsk, pages: list[ExtractedPage], *, is_priced: bool) -> ContentListResult:
-    price = _page_price(entry.table.costs, wanted)
-    cost = None if price is None else len(pages) * price
-    usage = ModelUsage(handle=entry.handle, backend=entry.backend, cost_usd=cost if is_priced else 0.0)
+    free = ModelUsage(handle=entry.handle, backend=entry.backend, cost_usd=0.0)
     contents: tuple[Json, ...] = tuple(page.content() for page in pages)
-    return ContentListResult(contents=contents, usage=usage)
-
-
-def _page_price(costs: Costs | None, wanted: ExtractAsk) -> float | None:
-    """The price in USD of a page with the requested options; None when the backend's file has no prices."""
-    if costs is None:
-        return None
-    special = [
-        price
-        for price, is_wanted in (
-            (costs.input_captioned, wanted.captions and wanted.room(0) != 0),
-            (costs.input_rendered, wanted.render_js),
-        )
-        if is_wanted and price is not None
-    ]
-    return (max(special) if special else costs.input or 0.0) + (costs.output or 0.0)
+    return ContentListResult(contents=contents, usage=pages_usage(entry, wanted, len(pages)) if is_priced else free)

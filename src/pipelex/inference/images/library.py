@@ -1,15 +1,20 @@
 """The code that image providers based on pydantic-ai share."""
 
 from collections.abc import Awaitable
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from pipelex.inference.calls.heard import Tail, heard_tokens, listening
+from pipelex.inference.calls.logical import current_ledger
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.usage import priced
+from pipelex.inference.chat.asking.usage import heard_usage
 from pipelex.inference.chat.library import silence
 from pipelex.inference.images.ask import ImageAsk
 from pipelex.inference.images.provider import DrawnImages
 from pipelex.inference.members import whole
 from pipelex.pipes.models import ModelUsage
+from pipelex.pipes.usage import add_usage
 
 if TYPE_CHECKING:
     from pydantic_ai.images import ImageGenerationResult
@@ -24,11 +29,20 @@ def references(wanted: ImageAsk) -> "list[BinaryImage]":
 
 
 async def asked(call: ModelCall, work: "Awaitable[ImageGenerationResult]") -> "ImageGenerationResult":
-    """Make one request. A client library's exception is replaced, not chained, because its text may hold a key."""
+    """Make one request, and count its usage in the call's ledger, even if its answer cannot be read.
+
+    A client library's exception is replaced, not chained, because its text may hold a key.
+    """
     silence()
+    tails = list[Tail]()
     try:
-        return await work
+        with listening() as tails:
+            result = await work
+        current_ledger().spend(_usage(call, result))
+        return result
     except Exception as error:
+        for heard in heard_tokens(tails):
+            current_ledger().spend(heard_usage(call.entry, heard))
         failure = call.failure(error)
     raise failure
 
@@ -36,23 +50,25 @@ async def asked(call: ModelCall, work: "Awaitable[ImageGenerationResult]") -> "I
 def drawn(call: ModelCall, wanted: ImageAsk, results: "list[ImageGenerationResult]") -> DrawnImages:
     """The images of the answers, with their usage."""
     images = [(image.content.data, image.content.media_type) for result in results for image in result.images]
-    tokens_in = sum(whole(result.usage.input_tokens) or 0 for result in results)
-    tokens_out = sum(whole(result.usage.output_tokens) or 0 for result in results)
-    usage = ModelUsage(
+    return DrawnImages(images[: wanted.count], reduce(add_usage, [_usage(call, result) for result in results]))
+
+
+def _usage(call: ModelCall, result: "ImageGenerationResult") -> ModelUsage:
+    """The usage of one request."""
+    tokens_in, tokens_out = whole(result.usage.input_tokens) or 0, whole(result.usage.output_tokens) or 0
+    return ModelUsage(
         handle=call.entry.handle,
         backend=call.entry.backend,
-        calls=len(results),
         input_tokens=tokens_in,
         output_tokens=tokens_out,
-        cost_usd=_cost(call, results, tokens_in, tokens_out),
+        cost_usd=_cost(call, result, tokens_in, tokens_out),
     )
-    return DrawnImages(images[: wanted.count], usage)
 
 
-def _cost(call: ModelCall, results: "list[ImageGenerationResult]", tokens_in: int, tokens_out: int) -> float | None:
+def _cost(call: ModelCall, result: "ImageGenerationResult", tokens_in: int, tokens_out: int) -> float | None:
     if call.entry.table.costs is not None:
         return priced(call.entry.table.costs, tokens_in, tokens_out, 0)
     try:
-        return sum(float(result.cost().total_price) for result in results)
+        return float(result.cost().total_price)
     except (LookupError, ValueError, TypeError, AssertionError):
         return None

@@ -9,7 +9,7 @@ from pipelex.content.stuff import Json
 from pipelex.inference.calls.http import HttpCall
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.members import tables
-from pipelex.inference.search.provider import SearchAsk, SourcedAnswer, source
+from pipelex.inference.search.provider import SearchAsk, SourcedAnswer, search_usage, source
 
 _ENDPOINT = "https://api.linkup.so/v1"
 
@@ -37,7 +37,7 @@ class Linkup:
             "excludeDomains": request.exclude_domains,
         }
         sent = {name: value for name, value in body.items() if value is not None}
-        answer = await http.post(f"{http.endpoint(_ENDPOINT)}/search", sent)
+        answer = await http.post(f"{http.endpoint(_ENDPOINT)}/search", sent, lambda _: search_usage(self.call.entry))
         text = answer.get("answer")
         if not isinstance(text, str):
             raise http.garbled("no_answer")

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipelex.content.stuff import Json
+from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.members import text, web_address
 from pipelex.pipes.effects.requests import SearchRequest
+from pipelex.pipes.models import ModelUsage
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,11 @@ def source(url: Json, title: Json, snippet: Json) -> dict[str, Json] | None:
         return None
     members = {"title": text(title), "snippet": text(snippet)}
     return {"url": address, **{name: told for name, told in members.items() if told is not None}}
+
+
+def search_usage(entry: ModelEntry) -> ModelUsage:
+    """The usage of one search, at the price in the backend file."""
+    costs = entry.table.costs
+    price = None if costs is None else costs.input
+    is_free = costs is not None and not costs.model_dump(exclude_none=True)
+    return ModelUsage(handle=entry.handle, backend=entry.backend, cost_usd=0.0 if is_free else price)

@@ -6,12 +6,10 @@ from typing import Any
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.json import maybe
 from pipelex.inference.calls.model_call import SECONDS, open_call
-from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
 from pipelex.inference.providers import factory
-from pipelex.inference.search.provider import SearchAsk, SearchProvider
+from pipelex.inference.search.provider import SearchAsk, SearchProvider, search_usage
 from pipelex.pipes.effects.jobs import ContentResult, SearchJob
-from pipelex.pipes.models import ModelUsage
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Search:
                 model=entry.handle,
                 advice="Ask in other words, or with fewer restrictions on dates and domains.",
             )
-        return ContentResult(content={"answer": found.answer, "sources": found.sources}, usage=_usage(entry))
+        return ContentResult(content={"answer": found.answer, "sources": found.sources}, usage=search_usage(entry))
 
 
 def _ask(job: SearchJob) -> SearchAsk:
@@ -57,11 +55,3 @@ def _ask(job: SearchJob) -> SearchAsk:
 
 def _given(*values: Any) -> bool:
     return bool(next(value for value in values if value is not None))
-
-
-def _usage(entry: ModelEntry) -> ModelUsage:
-    """The usage of one search, at the price in the backend file."""
-    costs = entry.table.costs
-    price = None if costs is None else costs.input
-    is_free = costs is not None and not costs.model_dump(exclude_none=True)
-    return ModelUsage(handle=entry.handle, backend=entry.backend, cost_usd=0.0 if is_free else price)

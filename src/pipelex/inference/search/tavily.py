@@ -11,7 +11,7 @@ from pipelex.content.stuff import Json
 from pipelex.inference.calls.http import HttpCall
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.members import tables
-from pipelex.inference.search.provider import SearchAsk, SourcedAnswer, source
+from pipelex.inference.search.provider import SearchAsk, SourcedAnswer, search_usage, source
 
 _ENDPOINT = "https://api.tavily.com"
 _MOST_RESULTS = 20
@@ -40,7 +40,7 @@ class Tavily:
             "exclude_domains": request.exclude_domains,
         }
         sent = {name: value for name, value in body.items() if value is not None}
-        answer = await http.post(f"{http.endpoint(_ENDPOINT)}/search", sent)
+        answer = await http.post(f"{http.endpoint(_ENDPOINT)}/search", sent, lambda _: search_usage(self.call.entry))
         text = answer.get("answer")
         if text is not None and not isinstance(text, str):
             raise http.garbled("no_answer")

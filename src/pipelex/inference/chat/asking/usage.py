@@ -1,7 +1,8 @@
 """The usage of one answer of a language model."""
 
-from pipelex.inference.calls.usage import priced
-from pipelex.inference.chat.messages import Answer
+from pipelex.inference.calls.heard import HeardTokens
+from pipelex.inference.calls.usage import listed_price, priced
+from pipelex.inference.chat.messages import Answer, TokenCounts
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.pipes.models import ModelUsage
 
@@ -22,4 +23,13 @@ def call_usage(entry: ModelEntry, answer: Answer) -> ModelUsage:
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
         cost_usd=cost,
+    )
+
+
+def heard_usage(entry: ModelEntry, heard: HeardTokens) -> ModelUsage:
+    """The tokens and the price of an answer of which only the token counts could be read."""
+    counts = (heard.input, heard.output, heard.cached)
+    return call_usage(
+        entry,
+        Answer(usage=TokenCounts(*counts), listed_price=lambda: listed_price(entry.model_id, counts, entry.backend)),
     )

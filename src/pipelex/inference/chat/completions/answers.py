@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from pipelex.errors import PipelexError
 from pipelex.inference.calls.guard import ToldFailure
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.calls.usage import listed_price
 from pipelex.inference.chat.completions.requests import said
 from pipelex.inference.chat.messages import Answer, FinishReason, TokenCounts, ToolUse
 from pipelex.inference.members import table, tables
@@ -192,23 +193,10 @@ def _count(usage: dict[str, Any], name: str) -> int:
 
 def _listed(usage: TokenCounts, completion: dict[str, Any], model: str, address: str, call: ModelCall) -> float | None:
     """The price in public lists, by the endpoint's address, else by the backend's name."""
-    from genai_prices import Usage, calc_price
-
-    asked = Usage(
-        input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cache_read_tokens=usage.cached_tokens
-    )
+    counts = (usage.input_tokens, usage.output_tokens, usage.cached_tokens)
     created = completion.get("created")
     when = datetime.fromtimestamp(created, UTC) if isinstance(created, int | float) and created else None
-    tries = (
-        lambda: calc_price(asked, model, provider_api_url=address, genai_request_timestamp=when),
-        lambda: calc_price(asked, model, provider_id=_provider(address, call), genai_request_timestamp=when),
-    )
-    for attempt in tries:
-        try:
-            return float(attempt().total_price)
-        except (LookupError, ValueError, AssertionError):
-            continue
-    return None
+    return listed_price(model, counts, _provider(address, call), address, when)
 
 
 def _provider(address: str, call: ModelCall) -> str:
