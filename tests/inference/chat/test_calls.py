@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import json
 import logging
 import subprocess
 import sys
@@ -306,6 +307,19 @@ async def test_a_list_of_any_length_and_of_an_exact_one(stub: OpenAIStub, infere
     assert exact.usage.calls == 2
     sent: Any = stub.completions[1].body["tools"][0]["function"]["parameters"]["properties"]["items"]
     assert (sent["minItems"], sent["maxItems"]) == (2, 2)
+
+
+@pytest.mark.parametrize("written", ["{0}\n{0}", "[{0}, {0},]", "```json\n{0}\n{0}\n```"])
+async def test_a_list_in_another_form_is_one_question(stub: OpenAIStub, inference: Inference, written: str):
+    stub.on("boats", text=written.format(json.dumps(LUCY)))
+    found = await inference.chat.generate_object_list(list_job("boats", 2))
+    assert (found.items, len(stub.completions)) == ((LUCY, LUCY), 1)
+
+
+async def test_one_object_is_a_list_of_one(stub: OpenAIStub, inference: Inference):
+    stub.on("boats", object=LUCY)
+    found = await inference.chat.generate_object_list(list_job("boats", None))
+    assert (found.items, len(stub.completions)) == ((LUCY,), 1)
 
 
 async def test_a_recursive_structure_in_a_list(stub: OpenAIStub, inference: Inference):

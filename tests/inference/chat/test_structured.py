@@ -181,10 +181,43 @@ def test_a_schema_alone_admits_no_infinite_number_either():
         '[{"name": "a"}]',
         '{"items": "[{\\"name\\": \\"a\\"}]"}',
         'An example: {"name": "x"}. The answer: [{"name": "a"}]',
+        '{"name": "a"}',
+        '{"berth": {"name": "a"}}',
+        '[{"name": "a"},]',
+        'So:\n```json\n{"items": [{"name": "a",\n}, ],}\n```',
+        '{"items": "[{\\"name\\": \\"a\\"},]"}',
     ],
 )
 def test_lists_as_models_write_them(text: str):
     assert WantedObject.listed(SPEC, 1).taken(read_candidates(text)) == ({"items": [{"name": "a"}]}, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "a"}\n{"name": "b,]"}',
+        '```jsonl\n{"name": "a"}\n\n{"name": "b,]"}\n```\nThat is all.',
+        'Two:\n{"name": "a"},\n{"name": "b,]",}',
+    ],
+)
+def test_json_lines_are_a_list(text: str):
+    assert WantedObject.listed(SPEC, None).taken(read_candidates(text)) == (
+        {"items": [{"name": "a"}, {"name": "b,]"}]},
+        [],
+    )
+
+
+@pytest.mark.parametrize("text", ['{"name": "x"} or {"name": "a"}', "{}", '{"name": 3}', '{"items": 3}', "[,]", "{,}"])
+def test_what_may_be_no_list_is_none(text: str):
+    assert WantedObject.listed(SPEC, None).taken(read_candidates(text))[0] is None
+
+
+def test_an_outer_object_with_a_comma_too_many_comes_before_its_members():
+    assert next(read_candidates('It is {"name": "a, }", "in": {"name": "b"}, } then.')) == {
+        "name": "a, }",
+        "in": {"name": "b"},
+    }
+    assert list(read_candidates('{"a": [1,,]}')) == []
 
 
 def test_a_list_of_another_length_does_not_fit():
