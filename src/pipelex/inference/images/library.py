@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from pipelex.inference.calls.heard import Tail, heard_tokens, listening
 from pipelex.inference.calls.logical import current_ledger
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.calls.usage import priced
 from pipelex.inference.chat.asking.usage import heard_usage
 from pipelex.inference.chat.library import silence
+from pipelex.inference.deck.prices import priced
 from pipelex.inference.images.ask import ImageAsk
 from pipelex.inference.images.provider import DrawnImages
 from pipelex.inference.members import whole

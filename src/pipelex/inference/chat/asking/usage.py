@@ -1,9 +1,9 @@
 """The usage of one answer of a language model."""
 
 from pipelex.inference.calls.heard import HeardTokens
-from pipelex.inference.calls.usage import listed_price, priced
 from pipelex.inference.chat.messages import Answer, TokenCounts
 from pipelex.inference.deck.catalog import ModelEntry
+from pipelex.inference.deck.prices import listed_price, priced
 from pipelex.pipes.models import ModelUsage
 
 

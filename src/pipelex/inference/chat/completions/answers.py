@@ -11,9 +11,9 @@ from typing import Any, Final, cast
 from pipelex.errors import PipelexError
 from pipelex.inference.calls.guard import ToldFailure
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.calls.usage import listed_price
 from pipelex.inference.chat.completions.requests import said
 from pipelex.inference.chat.messages import Answer, FinishReason, TokenCounts, ToolUse
+from pipelex.inference.deck.prices import listed_price
 from pipelex.inference.members import table, tables
 
 _REASONS: Final[dict[str, FinishReason]] = {
