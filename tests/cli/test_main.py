@@ -171,3 +171,10 @@ def test_log_lines_go_to_stderr_at_the_configured_level(cli: Cli) -> None:
 
     assert logging.getLogger("pipelex").level == logging.ERROR
     assert logging.getLogger().level == logging.WARNING
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["pipelex", "pipelex.cli"])
+def test_the_package_runs_as_a_module(module: str) -> None:
+    shown = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, timeout=60)
+    assert shown.stdout.startswith("pipelex "), shown.stderr

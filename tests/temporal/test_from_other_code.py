@@ -156,6 +156,7 @@ GARBAGE: dict[str, tuple[Spoiling, str]] = {
     "nothing": (lambda _: [], "the first argument (the job) is missing"),
     "no_crate": (lambda good: good[:1], "the second argument (the crate) is missing"),
     "a_text": (lambda good: ["garbage", *good[1:]], "the first argument (the job) cannot be read"),
+    "null": (lambda good: [None, *good[1:]], "the first argument (the job)"),
     "a_text_alone": (lambda _: ["garbage"], "the first argument (the job) cannot be read"),
     "another_member": (lambda good: [{**good[0], "wrong": 1}, *good[1:]], "wrong"),
     "no_call": (lambda good: [{}, *good[1:]], "call"),
