@@ -33,6 +33,8 @@ def fitted_pages(source: SourceFile, fit: PictureFit) -> Iterator[ReadPage]:
     """
     with opened_image(source) as image:
         if count_frames(image) == 1 and _is_fit(image, source, fit):
+            check_pixels(image, source)
+            image.load()  # fails for a file that is cut or damaged, which no model should be paid for
             yield _page(Picture(source.data, source.mime_type, image.width, image.height))
             return
         for number in range(count_pages(image)):

@@ -242,7 +242,23 @@ async def test_documents_are_read_alike_for_all(
     assert "x()" not in told
 
 
-@pytest.mark.matrix(fast=4)
+def noise() -> Image.Image:
+    return Image.effect_noise((200, 120), 90).convert("RGB")
+
+
+def flipped(data: bytes) -> bytes:
+    """The file with one wrong byte in its middle."""
+    middle = len(data) // 2
+    return data[:middle] + bytes((data[middle] ^ 0xFF,)) + data[middle + 1 :]
+
+
+@one_client
+async def test_bytes_behind_an_image_do_no_harm(spoken: Spoken, stub: OpenAIStub, inference: Inference) -> None:
+    given = saved(picture(), "JPEG") + b"\0trailer of a camera"
+    assert await asked(inference, stub, LLMPrompt(user="look", images=({"url": data_url(given)},))) == [given]
+
+
+@pytest.mark.matrix(fast=8)
 @few_clients
 @pytest.mark.parametrize(
     ("data", "code"),
@@ -251,10 +267,14 @@ async def test_documents_are_read_alike_for_all(
         (b"\x1f\x8b\x08" + bytes(80), "input.file_type_unsupported"),
         (b"RIFF\x24\x00\x00\x00WAVE" + bytes(40), "input.file_type_unsupported"),
         (saved(picture(), "TIFF")[:200], "input.file_unreadable"),
+        (saved(picture(), "PNG")[:-40], "input.file_unreadable"),
+        (flipped(saved(noise(), "PNG")), "input.file_unreadable"),
+        (saved(noise(), "JPEG")[:-900], "input.file_unreadable"),
+        (saved(noise(), "WEBP")[:-900], "input.file_unreadable"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "input.file_unreadable"),
         (b"BM" + (60).to_bytes(4, "little") + bytes(54), "input.file_unreadable"),
     ],
-    ids=["doc", "gzip", "audio", "cut", "svg", "broken"],
+    ids=["doc", "gzip", "audio", "cut", "cut-png", "damaged-png", "cut-jpeg", "cut-webp", "svg", "broken"],
 )
 async def test_what_nobody_takes_is_refused_alike(
     spoken: Spoken, stub: OpenAIStub, inference: Inference, data: bytes, code: str
@@ -292,6 +312,9 @@ def test_every_client_declares_what_it_takes() -> None:
         (saved(picture(mode="CMYK"), "JPEG"), None),
         (turned(), None),
         (saved(picture(), "TIFF"), None),
+        (saved(picture(), "JPEG")[:-9], None),
+        (saved(picture(), "PNG")[:-12], None),
+        (saved(picture(), "PNG") + b"\0", None),
         (b"\xff\xd8\xff", None),
         (b"\xff\xd8\xff" + b"\xff" * 200, None),
         (b"\x89PNG\r\n\x1a\n", None),
