@@ -14,10 +14,13 @@ from pptx import Presentation
 
 from pipelex.errors import PipelexError
 from pipelex.inference.documents import DocumentAsk
+from pipelex.inference.documents.paged.files import PageFiles
 from pipelex.inference.documents.provider import Pictures
 from pipelex.inference.documents.templates import print_template
 from pipelex.pipes.effects.requests import DocumentRequest
 from pipelex.runner import Pipelex
+from pipelex.storage import Loaded
+from tests.support.documents import encoded, plain
 from tests.support.project import Project
 from tests.support.untyped import untyped
 
@@ -102,13 +105,15 @@ async def test_inline_html_is_printed_and_escaped(project: Project):
     assert "Rope" in text_of_pdf(data)
 
 
-async def test_a_page_fetches_nothing_of_this_machine(project: Project):
+async def test_a_page_fetches_nothing_of_this_machine(project: Project, caplog: pytest.LogCaptureFixture):
     secret = project.root / "secret.png"
     Image.new("RGB", (400, 300), "blue").save(secret)
     template = f'<p>seen</p><img src="{secret}"/><div style="background-image: url({secret})">x</div>'
     data, _ = await printed(project, f"format = \"pdf\"\ntemplate = '''{template} $invoice.number'''\n")
     assert "seen" in text_of_pdf(data)
     assert b"/Width 400" not in data
+    assert "leaves out" in caplog.text
+    assert "secret.png'" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
@@ -262,6 +267,29 @@ async def test_an_html_template_file_sees_files_beside_it(
     data = await stored(app, untyped(result.content)["url"])
     assert "A&B <7>" in text_of_pdf(data)
     assert b"/Width 40" in data
+
+
+@pytest.mark.parametrize(
+    ("data", "is_shown"), [(encoded(plain(41, 30), "TIFF"), True), (encoded(plain(41, 30))[:60], False)]
+)
+def test_an_image_of_a_page_is_drawn_or_refused(data: bytes, is_shown: bool):
+    files = PageFiles({"s:a": Loaded(data, "image/tiff" if is_shown else "image/png")}, None, None)
+    if is_shown:
+        assert files("s:a").mime_type == "image/png"
+        files.check()
+        return
+    with pytest.raises(OSError, match="s:a"):
+        files("s:a")
+    with pytest.raises(PipelexError, match="images that cannot be read: 's:a'"):
+        files.check()
+
+
+async def test_a_file_that_a_template_shows_must_exist(project: Project):
+    (project.root / "page.html").write_text('<p>$invoice.number</p><img src="pics/logo.png"/>', encoding="utf-8")
+    with pytest.raises(PipelexError) as caught:
+        await printed(project, 'format = "pdf"\ntemplate_file = "page.html"\n')
+    assert caught.value.code == "pipe.template_render_failed"
+    assert "'pics/logo.png'" in caught.value.report.detail
 
 
 async def test_a_template_that_is_no_word_file_is_a_fault_of_the_method(project: Project):

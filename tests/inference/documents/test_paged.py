@@ -256,39 +256,25 @@ def test_a_page_reads_no_file_and_no_address_but_those_it_may(tmp_path: Path):
         Image.new("RGB", (width, 30), "blue").save(place)
     given = BytesIO()
     Image.new("RGB", (47, 30), "red").save(given, "PNG")
-    sources = (
-        "../secret.png",
-        str(tmp_path / "secret.png"),
-        (tmp_path / "secret.png").as_uri(),
-        "http://127.0.0.1:9/x.png",
-        "shown.png",
-        "pipelex-storage://a.png",
-    )
+    secret = (tmp_path / "secret.png").as_uri()
+    sources = (secret, "http://127.0.0.1:9/x.png", "shown.png", "pipelex-storage://a.png")
     page = "".join(f'<img src="{source}">' for source in sources)
-    page += (
-        f'<style>@import "{(tmp_path / "secret.png").as_uri()}"; p {{ background: url({tmp_path}/secret.png) }}</style>'
-    )
-    page += (
-        f'<p>x</p><svg><image href="{(tmp_path / "secret.png").as_uri()}"/></svg><object data="../secret.png"></object>'
-    )
-    ask = DocumentAsk(
-        DocumentRequest(
-            format="pdf",
-            filename="x",
-            source="template_file",
-            file=TreeFile(tree="", path="page.html", sha256=""),
-        ),
-        page.encode(),
-        folder,
-    )
+    page += f'<style>@import "{secret}";</style><p>x</p><svg><image href="{secret}"/></svg>'
+    outside = f'<p style="background: url({tmp_path}/secret.png)">y</p><object data="../secret.png"></object>'
 
     async def pictures(urls: Sequence[str]) -> Pictures:
         return {"pipelex-storage://a.png": Loaded(given.getvalue(), "image/png")}
 
-    data = asyncio.run(print_apart("pdf", ask, pictures))
-    images: Any = PdfReader(BytesIO(data)).pages[0].images
+    def of_folder(written: str) -> bytes:
+        file = TreeFile(tree="", path="page.html", sha256="")
+        request = DocumentRequest(format="pdf", filename="x", source="template_file", file=file)
+        return asyncio.run(print_apart("pdf", DocumentAsk(request, written.encode(), folder), pictures))
+
+    images: Any = PdfReader(BytesIO(of_folder(page))).pages[0].images
     widths = {image.image.width for image in images}
     assert widths == {43, 47}
+    with pytest.raises(PipelexError, match="files that do not exist: .*secret.png'"):
+        of_folder(page + outside)
 
 
 @pytest.mark.slow

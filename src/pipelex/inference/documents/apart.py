@@ -1,6 +1,7 @@
 """Printing a document in a child process, with limits on memory and time; it is killed when the caller is cancelled."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -14,6 +15,8 @@ from pipelex.inference.extract.process import ReadingProcess
 from pipelex.inference.extract.slots import Slots
 from pipelex.reading.limits import TOOK_TOO_MUCH
 from pipelex.reading.wire import BrokenWire
+
+logger = logging.getLogger("pipelex.inference")
 
 T = TypeVar("T")
 
@@ -73,6 +76,8 @@ async def _printed(process: ReadingProcess, task: dict[str, Any], ask: DocumentA
     while True:
         head, blobs = await _in_thread(process.receive)
         if "printed" in head:
+            for line in head.get("warned", ()):
+                logger.warning("%s", line)
             return blobs[0]
         if "failed" in head:
             raise _failure(ErrorReport.from_json(head["failed"]))

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import BytesIO
-from mimetypes import guess_type
 from pathlib import Path
 from re import Match
 from typing import Any, Final, cast
@@ -15,6 +14,7 @@ from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.apart import print_apart
 from pipelex.inference.documents.html import page
 from pipelex.inference.documents.letters import with_fonts
+from pipelex.inference.documents.paged.files import PageFiles
 from pipelex.inference.documents.paged.printer import printed_pages
 from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures, content_failure
 from pipelex.inference.documents.templates import filled_html
@@ -60,36 +60,23 @@ def printed(text: str, pictures: Pictures, root: Path | None, folder: Path | Non
         folder: the folder that its relative paths start from.
 
     Raises:
-        PipelexError: the page cannot be printed.
+        PipelexError: the page cannot be printed, or it shows a file of the method's folder that does not exist.
     """
     if find_spec("plutoprint") is None:
         return _printed_simply(text, pictures, root, folder)
-    return printed_pages(text, _Files(pictures, root, folder))
+    files = PageFiles(pictures, root, folder)
+    data = printed_pages(text, files)
+    files.check()
+    return data
 
 
-@dataclass(frozen=True)
-class _Files:
-    """The files that a page may use: the images that were read for it, and the files in the method's folder."""
-
-    pictures: Pictures
-    root: Path | None
-    folder: Path | None
-
-    def __call__(self, url: str) -> Loaded:
-        """The file at an address.
-
-        Raises:
-            OSError: the page may not use the file, or it cannot be read.
-        """
-        found = self.pictures.get(url)
-        if found is not None:
-            return found
-        if self.root is None or self.folder is None or ":" in url:
-            raise PermissionError(url)
-        path = (self.folder / url).resolve()
-        if not path.is_relative_to(self.root.resolve()):
-            raise PermissionError(url)
-        return Loaded(path.read_bytes(), guess_type(path.name)[0] or "application/octet-stream")
+def _read(files: PageFiles, url: str) -> Loaded | None:
+    """A picture of the page; None for a file in the method's folder, and for what cannot be read."""
+    try:
+        found = files(url)
+    except OSError:
+        return None
+    return found if url in files.pictures else None
 
 
 def _printed_simply(text: str, pictures: Pictures, root: Path | None, folder: Path | None) -> bytes:
@@ -98,9 +85,11 @@ def _printed_simply(text: str, pictures: Pictures, root: Path | None, folder: Pa
     from xhtml2pdf import pisa
     from xhtml2pdf.config.resources import RenderLimitError, ResourceAccessPolicy
 
+    files = PageFiles(pictures, root, folder)
+
     def embedded(match: Match[str]) -> str:
         url = html.unescape(match[2] if match[2] is not None else match[3])
-        found = pictures.get(url)
+        found = None if url.startswith("data:") else _read(files, url)
         if found is None and (root is None or ":" in url):
             found_url = url if url.startswith("data:") else _ONE_PIXEL
         elif found is None:
@@ -127,4 +116,5 @@ def _printed_simply(text: str, pictures: Pictures, root: Path | None, folder: Pa
         raise content_failure(f"the page cannot be printed: {type(error).__name__}: {error}") from error
     if result.err:
         raise content_failure("the page cannot be printed: its HTML has errors")
+    files.check()
     return out.getvalue()

@@ -1,6 +1,7 @@
 """The work of a printing process: it prints one document within a memory limit, and requests images from its parent."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pipelex.storage import Loaded
 _PRINTERS: Final = {"pdf": print_pdf, "word": print_word, "sheets": print_sheets, "template": print_template}
 _MAX_HEAD: Final = 1024**3
 _MAX_BLOBS: Final = 4 * 1024**3
+_MOST_WARNINGS: Final = 20
 _MAX_SCRATCH: Final = 64 * 1024 * 1024
 """The maximum size of a file that a library writes, such as a font, in bytes."""
 
@@ -36,9 +38,10 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
     tempfile.tempdir = head["scratch"]
     watch.allow(head["max_memory"])
     try:
-        asked = _ask_of(head, blobs)
+        asked, warned = _ask_of(head, blobs), _Warned()
+        logging.getLogger("pipelex").addHandler(warned)
         data = asyncio.run(_PRINTERS[head["printer"]](asked, _Pictures(tasks, answers).read))
-        send(answers, {"printed": True}, [data])
+        send(answers, {"printed": True, "warned": warned.lines}, [data])
     except BrokenWire:
         return
     except PipelexError as failed:
@@ -61,6 +64,18 @@ def _ask_of(head: dict[str, Any], blobs: Sequence[bytes]) -> DocumentAsk:
     root = head["root"]
     request = DocumentRequest.model_validate(head["request"])
     return DocumentAsk(request, blobs[0] if blobs else None, None if root is None else Path(root))
+
+
+class _Warned(logging.Handler):
+    """Keeps warnings for the parent, which logs them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self.lines) < _MOST_WARNINGS:
+            self.lines.append(record.getMessage()[:500])
 
 
 @dataclass(frozen=True)
