@@ -273,7 +273,7 @@ def test_a_page_reads_no_file_and_no_address_but_those_it_may(tmp_path: Path):
     images: Any = PdfReader(BytesIO(of_folder(page))).pages[0].images
     widths = {image.image.width for image in images}
     assert widths == {43, 47}
-    with pytest.raises(PipelexError, match="files that do not exist: .*secret.png'"):
+    with pytest.raises(PipelexError, match=r"files that do not exist: .*secret\.png'"):
         of_folder(page + outside)
 
 
