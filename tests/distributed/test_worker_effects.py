@@ -248,7 +248,7 @@ async def test_slots_and_pollers_as_the_server_knows_them(
 async def test_how_many_calls_are_in_flight(
     project: Project, stub: OpenAIStub, overrides: dict[str, Any], most: int
 ) -> None:
-    stub.on("Describe", text="Fine", delay=0.2)
+    stub.on("Describe", text="Fine", delay=0.2, gathered=most)
     async with project.app(overrides=overrides) as app, polling(app, scope="router"), polling(app, scope="runner"):
         await asyncio.wait_for(app.load(project.root / "all.mthds").run({"words": list("abcdef")}), 60)
 
@@ -256,7 +256,7 @@ async def test_how_many_calls_are_in_flight(
 
 
 async def test_the_default_profile(project: Project, stub: OpenAIStub) -> None:
-    stub.on("Describe", text="Fine", delay=0.2)
+    stub.on("Describe", text="Fine", delay=0.2, gathered=2)
     profiles = "temporal.worker_runtime_profiles"
     overrides = {f"{profiles}.default_profile": "two", f"{profiles}.profiles.two.max_concurrent_activities": 2}
     async with project.app(overrides=overrides) as app, polling(app, scope="router"), polling(app, scope="runner"):
