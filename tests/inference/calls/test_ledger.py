@@ -7,6 +7,7 @@ import pytest
 
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference, ModelDeck, RetryPolicy, performers, with_retries
+from pipelex.inference.calls.heard import heard_tokens, listening, tail_of_answer
 from pipelex.inference.calls.ledger import CallLedger
 from pipelex.inference.calls.logical import logical_call
 from pipelex.pipes.models import ModelUsage
@@ -139,3 +140,25 @@ async def test_a_failed_run_tells_what_it_cost(project: Project, stub: OpenAIStu
             await app.load(project.method(METHOD)).run({})
     (usage,) = usages_from_json(caught.value.report.usage)
     assert (usage.calls, usage.cost_usd is not None) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [
+        ('{"usage": {"input_tokens": 12, "output_tokens": 4, "cache_read_input_tokens": 3}}', (15, 4, 3)),
+        ('{"usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 4, "thoughtsTokenCount": 2}}', (9, 6, 0)),
+        ('{"text": "\\"usage\\": {}", "usage": {"prompt_tokens": 5, "prompt_tokens_details": null}}', (5, 0, 0)),
+        ("x" * 100_000 + '", "usage": {"prompt_tokens": 1, "completion_tokens": 2}}', (1, 2, 0)),
+        ('{"usage": {"prompt_tokens": "many"}}', None),
+        ('{"usage": {"prompt_tok', None),
+    ],
+)
+def test_tokens_are_read_from_an_answer_that_no_client_reads(said: str, counts: tuple[int, int, int] | None):
+    with listening() as tails:
+        tail = tail_of_answer()
+    assert tail is not None
+    for at in range(0, len(said), 7000):
+        tail.add(said[at : at + 7000].encode())
+    found = [(each.input, each.output, each.cached) for each in heard_tokens(tails)]
+    assert found == ([] if counts is None else [counts])
+    assert tail_of_answer() is None
