@@ -69,9 +69,13 @@ class PageFiles:
         Raises:
             PipelexError: a file does not exist, or an image cannot be read.
         """
+        why = (
+            "only the page of a 'template_file' may show files"
+            if self.root is None
+            else "it is not in its method's folder"
+        )
         for url in self.refused:
-            why = "no file of this machine" if self.root is None else "only files in the method's folder"
-            logger.warning("The printed page leaves out %r: it may use %s, and images by their address.", url, why)
+            logger.warning("The printed page leaves out %r: %s.", url, why)
         if self.missing:
             advice = "Put them where the template looks for them: paths start from the template's folder."
             raise _failure("files that do not exist", self.missing, advice)
