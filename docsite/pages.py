@@ -33,6 +33,9 @@ TAKEN: Final = {
     "deploy/README.md": "project/deployments.md",
 }
 """Pages from elsewhere in the repository, with their place in the site."""
+_LOGS: Final = frozenset({"CHANGELOG.md"})
+"""Pages that the search leaves out, because their entries name everything and explain nothing."""
+_NOT_SEARCHED: Final = "---\nsearch:\n  exclude: true\n---\n\n"
 
 _LINK: Final = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _FENCE: Final = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -61,7 +64,8 @@ def write_pages(folder: Path) -> None:
             shutil.copyfile(file, folder / file.relative_to(DOCS))
     for name, place in TAKEN.items():
         file = ROOT / name
-        _write(folder / place, with_site_links(file.read_text(encoding="utf-8"), file, place))
+        text = with_site_links(file.read_text(encoding="utf-8"), file, place)
+        _write(folder / place, _NOT_SEARCHED + text if name in _LOGS else text)
     for place, page in MADE.items():
         _write(folder / place, page())
 

@@ -106,6 +106,21 @@ class Page:
             time.sleep(0.2)
         return shown
 
+    def wait_until(self, expression: str, seconds: float = _SECONDS) -> None:
+        """Wait until an expression in the page itself is true; it is evaluated five times a second.
+
+        Raises:
+            AssertionError: it does not become true.
+        """
+        deadline = time.monotonic() + seconds
+        while self.evaluate(expression) is not True:
+            assert time.monotonic() < deadline, f"never true: {expression}"
+            self.pause()
+
+    def pause(self) -> None:
+        """Give the page a fifth of a second."""
+        time.sleep(0.2)
+
     def download(self, folder: Path) -> None:
         """Have files that are downloaded from now on go into a folder."""
         session, self._session = self._session, {}  # a command of the browser, not of the tab
