@@ -19,6 +19,7 @@ from pathlib import Path
 
 from workers import Deployment, WorkerSpec
 
+from pipelex.errors import PipelexError
 from pipelex.temporal.dev_server import DevServer, die_with_parent
 
 READY_SECONDS = 120.0
@@ -84,14 +85,17 @@ class LocalDeployment:
             SystemExit: a worker ended.
             TimeoutError: a worker took too long.
         """
-        async with asyncio.timeout(READY_SECONDS):
-            waiting = sorted(self.processes)
-            while waiting:
-                await asyncio.sleep(0.1)
-                for name in waiting:
-                    if self.processes[name].poll() is not None:
-                        raise SystemExit(f"worker {name} ended with status {self.processes[name].returncode}")
-                waiting = [name for name in waiting if not (self._ready_dir / name).exists()]
+        waiting = sorted(self.processes)
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                while waiting:
+                    await asyncio.sleep(0.1)
+                    for name in waiting:
+                        if self.processes[name].poll() is not None:
+                            raise SystemExit(f"worker {name} ended with status {self.processes[name].returncode}")
+                    waiting = [name for name in waiting if not (self._ready_dir / name).exists()]
+        except TimeoutError:
+            raise TimeoutError(f"not ready after {READY_SECONDS:.0f} s: {', '.join(waiting)}") from None
 
     async def watch(self) -> None:
         """Report every worker that ends, until cancelled."""
@@ -202,7 +206,11 @@ def main() -> None:
     parser.add_argument("--ui-port", type=int, default=8233, help="of the web UI; 0 picks a free one")
     parser.add_argument("--headless", action="store_true", help="no web UI")
     parser.add_argument("--ready-file", type=Path, help="JSON with the server's address and the workers' process ids")
-    asyncio.run(run(parser.parse_args()))
+    options = parser.parse_args()
+    try:
+        asyncio.run(run(options))
+    except (OSError, PipelexError) as failed:  # a `TimeoutError` is an `OSError`
+        raise SystemExit(f"Error: {failed}") from None
 
 
 if __name__ == "__main__":

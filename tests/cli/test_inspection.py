@@ -196,6 +196,7 @@ def add_backend(cli: Cli, text: str) -> None:
         ('endpoint = "{root}/v1"\napi_key = "${{NOT_SET_HERE}}"\nmodels = ["m"]', "off", "NOT_SET_HERE not set"),
         ('endpoint = "{root}/v1"\napi_key = "k"\nmodels = ["stub"]', "ok", "answers, serves 1 of 1"),
         ('endpoint = "{root}/v1"\napi_key = "k"\nmodels = ["m"]', "issue", "serves 0 of 1 language models; missing: m"),
+        ('endpoint = "{root}/v1"\napi_key = "k"', "ok", "answers; none of its language models is enabled"),
         ('endpoint = "http://127.0.0.1:1/v1"\nmodels = ["m"]', "issue", "does not answer"),
         ('sdk = "azure_openai"\nendpoint = "{root}"\napi_key = "k"\nmodels = ["m"]', "issue", "needs 'api_version'"),
         ('sdk = "azure_openai"\napi_key = "k"\nmodels = ["m"]', "issue", "needs 'endpoint' in backends.toml"),
@@ -205,6 +206,9 @@ def add_backend(cli: Cli, text: str) -> None:
 )  # fmt: skip
 def test_doctor_tells_what_a_backend_is_worth(cli: Cli, stub: OpenAIStub, table: str, state: str, detail: str) -> None:
     add_backend(cli, f"[mine]\n{table.format(root=stub.root)}\n")
+    if "models" not in table:
+        models = cli.root / ".pipelex" / "inference" / "backends" / "mine.toml"
+        models.write_text("[m]\nenabled = false\nsdk = 'openai'\n", encoding="utf-8")
     check = backend_check(cli, "mine")
     assert (check["state"], detail in check["detail"]) == (state, True), check
     assert "backends.toml:" in check["detail"]

@@ -64,6 +64,17 @@ MISTAKES = [
     Mistake("run greet.mthds --timeout 5", 2, ("No such option: --timeout. Settings limit times", "call_timeout")),
     Mistake("run greet.mthds --Durable", 2, ("No such option: --Durable", "--durable")),
     Mistake("run greet.mthds name=A", 2, ("unexpected extra argument(s) (name=A): an input is given as -i name=A",)),
+    Mistake("run greet.mthds Ana", 2, ("an input is given as -i NAME=VALUE, in quotes if the value has spaces",)),
+    Mistake(
+        "run greet.mthds -i name=Ana Maria Lopez", 2, ("(Maria Lopez): an input is given as", "-i NAME='two words'")
+    ),
+    Mistake("run -i greet.mthds name=Ana", 2, ("'name=Ana' looks like an input", "METHOD.mthds -i name=Ana")),
+    Mistake("run greet.mthds -m gpt-4o", 2, ("No such option: -m. A pipe's `model` names its model",)),
+    Mistake("run greet.mthds --model gpt-4o", 2, ("`pipelex models` lists the names",)),
+    Mistake("validate greet.mthds --pipe greet", 2, ("Name the pipe itself: pipelex validate PIPE",)),
+    Mistake("run greet.mthds -i name=Ana -o /proc/nowhere", 2, ("'/proc/nowhere' cannot be written",)),
+    Mistake("run greet.mthds/greet", 2, ("named with --pipe", "Type: greet.mthds --pipe greet")),
+    Mistake("run greet.mthds:greet -i name=Ana", 2, ("Type: greet.mthds --pipe greet",)),
     Mistake("run --pipe greet", 2, ("Missing argument 'TARGET'",)),
     Mistake("run greet.mthds -L nowhere", 2, ("no library directory 'nowhere'", "with --library-dir")),
     Mistake("run greet.mthds -i name=Ana --dynamic-output-concept Txt", 1, ("no concept 'Txt'", "did you mean Text")),

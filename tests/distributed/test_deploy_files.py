@@ -193,3 +193,31 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
         )
         mine = [line for line in done.stderr.splitlines() if str(folder) in line]
         assert mine == []
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["no folder", "a worker that is never ready"])
+def test_a_deployment_that_does_not_start_says_why_in_a_sentence(
+    manifests: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, late: bool
+) -> None:
+    sys.path.insert(0, str(DEPLOY))
+    try:
+        local = import_module("local")
+    finally:
+        sys.path.remove(str(DEPLOY))
+
+    async def wait(_: object) -> None:
+        deployment = local.LocalDeployment(manifests.Deployment.read(DEPLOY / NAMES[0]), None, tmp_path)
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as sleeper:
+            deployment.processes["slow"] = sleeper
+            try:
+                await deployment.wait_until_ready()
+            finally:
+                sleeper.kill()
+
+    if late:
+        monkeypatch.setattr(local, "READY_SECONDS", 0.2)
+        monkeypatch.setattr(local, "run", wait)
+    monkeypatch.setattr(sys, "argv", ["local.py", str(tmp_path / "nowhere")])
+    with pytest.raises(SystemExit) as ended:
+        local.main()
+    assert re.match(r"Error: .*(not ready after 0 s: slow|nowhere)", str(ended.value.code))

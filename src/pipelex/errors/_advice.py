@@ -38,7 +38,10 @@ _ADVICE: Final[Mapping[str, tuple[str, ...]]] = {
         "Check that the file of '{input}' is whole: open it with another program.",
         "Check that the file is whole: open it with another program.",
     ),
-    "input.file_type_unsupported": ("Give '{input}' a file of another type.", "Give a file of another type."),
+    "input.file_type_unsupported": (
+        "Give '{input}' another file, of a type that it takes.",
+        "Give another file, of a type that it takes.",
+    ),
     "input.too_large": ("Give less for '{input}': {limit} at most.", "Give less: {limit} at most.", "Give less."),
     "input.reference_not_found": ("Check the path or address; relative paths start at the folder of the inputs file.",),
     "input.url_unreachable": ("Check the address and the network, then run it again.",),

@@ -46,7 +46,7 @@ class Answered:
     is_there: bool
     """Whether something answers at its address."""
     is_well: bool = False
-    """Whether a model service answers and accepts the key; a list of models must have at least one of the backend's."""
+    """Whether a model service answers and accepts the key; a list of models must have one of the enabled models, if any."""
     is_refused: bool = False
     """Whether the service answers but rejects the key."""
     served: frozenset[str] | None = None
@@ -158,6 +158,8 @@ async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:
     if served is None:
         return _failed(response.status_code)
     wanted = {model.model_id for model in backend.models if model.table.model_type == "llm" and model.table.enabled}
+    if not wanted:
+        return Answered("answers; none of its language models is enabled", is_there=True, is_well=True, served=served)
     missing = sorted(model for model in wanted if not is_listed(model, served))
     few = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
     detail = f"answers, serves {len(wanted) - len(missing)} of {len(wanted)} language models"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelex.errors import ConfigurationError
 from pipelex.inference import ModelDeck
 from pipelex.inference.deck.endpoint_file import OwnEndpoint, write_endpoint
 from pipelex.inference.deck.endpoints import address_of
@@ -157,6 +158,66 @@ def test_the_writer_keeps_what_is_there(tmp_path: Path):
     assert text.startswith("# mine\n[old] # kept\nmodels = ['m']\n")
     assert text.count("is_default") == 1
     assert handle_of(ModelDeck.load([tmp_path / "inference"], {}), None) == ("ollama", "tiny:1b")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# mine\nx = 1\n[old]\n", "line 2: 'x' must be a table"),
+        ("[[models_example_com]]\nmodels = ['m']\n", "line 1: 'models_example_com' must be a table"),
+        ("models_example_com = 'x'\n", "must be a table"),
+        ("old = [1]\n", "must be a table"),
+        ("[old\n", "not valid TOML"),
+        ("[old]\n[old]\n", "not valid TOML"),
+        ("[old]\nm = '\udcff'\n", "cannot be read"),
+    ],
+)
+def test_the_writer_leaves_a_file_of_another_shape_alone(tmp_path: Path, text: str, words: str):
+    file = write(tmp_path / "inference", backends="") / "backends.toml"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        write_endpoint(tmp_path, OwnEndpoint("https://models.example.com/v1", ["m"]), tmp_path / "home")
+    assert caught.value.report.location.file == str(file)
+    assert file.read_bytes() == text.encode(errors="surrogateescape")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "old = { is_default = true }\n",
+        "old.is_default = true\nmodels_example_com.models = ['x']\n",
+        "models_example_com = { models = ['x'], headers = { a = 'b' } }\n",
+        "[models_example_com]\nmodels = ['x']\n[old]\n[models_example_com.headers]\na = 'b'\n",
+        "[models_example_com.headers]\na = 'b'\n",
+    ],
+)
+def test_the_writer_knows_every_form_of_a_table(tmp_path: Path, text: str):
+    write(tmp_path / "inference", backends=text)
+    file = write_endpoint(tmp_path, OwnEndpoint("https://models.example.com/v1", ["m"]), tmp_path / "home")
+    assert handle_of(ModelDeck.load([file.parent], {}), None) == ("models_example_com", "m")
+
+
+def test_another_address_gets_nothing_that_was_meant_for_the_first(tmp_path: Path):
+    first = OwnEndpoint(
+        "https://127.0.0.1:8443/v1",
+        ["m"],
+        "${GATEWAY_KEY}",
+        headers={"X-Team": "a"},
+        verify=False,
+        ca_bundle=Path("c.pem"),
+    )
+    file = write_endpoint(tmp_path, first, tmp_path / "home")
+    again = OwnEndpoint("https://127.0.0.1:8443/v1", ["n"])
+    assert "GATEWAY_KEY" in write_endpoint(tmp_path, again, tmp_path / "home").read_text(encoding="utf-8")
+    write_endpoint(tmp_path, OwnEndpoint("http://127.0.0.1:8000/v1", ["n"]), tmp_path / "home")
+    text = file.read_text(encoding="utf-8")
+    assert [word for word in ("GATEWAY_KEY", "X-Team", "verify", "c.pem") if word in text] == []
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/chat/completions", "/v1/chat/completions/"])
+def test_the_path_of_a_request_is_no_part_of_an_endpoint(tmp_path: Path, path: str):
+    deck = deck_of(tmp_path, f'[mine]\nendpoint = "http://127.0.0.1:1{path}"\nmodels = ["m"]\n')
+    assert deck.catalog.backends["mine"].table.endpoint == "http://127.0.0.1:1/v1"
 
 
 # --- local servers ----------------------------------------------------------------------------------------------------

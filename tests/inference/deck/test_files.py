@@ -22,7 +22,6 @@ WRONG = [
     ("backends__one", '[m]\nsdk = "openai"\nx-team = "gr\\u00fcn"\n', 1, "printable ASCII", ""),
     ("backends__one", '[m]\nsdk = "openai"\n"x-te am" = "a"\n', 1, "header name", ""),
     ("backends__one", '[m]\nsdk = "openai"\nheaders = { a = "b" }\n', 1, "headers", ""),
-    ("backends__one", "[m]\n", 1, "m.sdk", ""),
     ("backends__one", '[m]\nsdk = "openai"\nmodel_type = "lm"\n', 3, "'lm'", "llm"),
     ("backends__one", '[m]\nsdk = "openai"\n[n]\nsdk = "openai"\nhandle = "m"\n', 3, "both have the handle", "variant"),
     ("backends__one", 'defaults = 3\n[m]\nsdk = "openai"\n', 1, "'defaults' must be a table", ""),
@@ -78,6 +77,28 @@ def test_what_is_not_understood_is_a_warning(tmp_path: Path, name: str, text: st
     assert f"did you mean {near!r}?" in warning.detail
 
 
+def test_a_model_without_a_client_has_that_of_its_backend_or_of_the_packaged_file(tmp_path: Path):
+    partial = "[gpt-4o]\ncosts = { input = 9.0, output = 9.0 }\n"
+    own = {
+        **GOOD,
+        "backends": '[one]\nsdk = "mistral"\n[three]\n',
+        "backends__one": "[m]\n",
+        "backends__three": "[m]\n",
+    }
+    deck = ModelDeck.load([write(tmp_path / "inference", **own, backends__openai=partial)], {})
+    (gpt,) = deck.catalog.backends["openai"].models
+    assert (gpt.table.sdk, "pdf" in gpt.table.inputs, gpt.table.costs and gpt.table.costs.input) == (
+        "openai",
+        True,
+        9.0,
+    )
+    assert [entry.table.sdk for entry in deck.catalog.backends["one"].models] == ["mistral"]
+    (warning,) = deck.warnings
+    assert (warning.location.line, "'m' has no 'sdk'" in warning.detail) == (1, True)
+    reached = ModelDeck.load([write(tmp_path / "other", **{**GOOD, "backends__one": "[m]\n"})], {})
+    assert reached.catalog.backends["one"].models[0].table.sdk == "openai"
+
+
 def test_the_good_files_are_good(tmp_path: Path):
     deck = ModelDeck.load([write(tmp_path / "inference", **GOOD)], {})
     assert deck.catalog.backends["one"].extra == {"api_version": "3"}
@@ -112,7 +133,7 @@ def test_tables_of_backends_are_merged_key_by_key(tmp_path: Path):
 
 
 BROKEN = [
-    "[m]\n",
+    "[m]\nsdk = 3\n",
     "not TOML",
     '[m]\nsdk = "openai"\ncosts = 3\n',
     "defaults = 3\n",

@@ -268,7 +268,7 @@ def test_a_folder_loads(
     assert [str(one.detail) for one in left] == []
 
 
-@pytest.mark.parametrize("broken", ["[m", "m = 3\n", "[m]\n", "[defaults]\n", '[m]\nsdk = "openai"\ninputs = 3\n'])
+@pytest.mark.parametrize("broken", ["[m", "m = 3\n", "[defaults]\n", '[m]\nsdk = "openai"\ninputs = 3\n'])
 def test_a_file_of_a_backend_that_is_not_enabled_stops_nobody(tmp_path: Path, broken: str):
     files = write(tmp_path / "inference", backends="[mine]\nenabled = false\n", backends__mine=broken)
     assert len(ModelDeck.load([files], {}).warnings) == (0 if broken.startswith("[defaults]") else 1)

@@ -96,12 +96,14 @@ def _with_meant(wrong: TyperException) -> str:
     proposed = getattr(wrong, "possibilities", None)
     if proposed:
         setattr(wrong, "possibilities", [each for each in proposed if _is_near(option, each)])  # noqa: B010 of no public type
-    if proposed is not None and "timeout" in option.lower():
-        return f"{wrong.message}. {_TIMES}"
-    extra = re.fullmatch(r"Got unexpected extra argument\(s\) \((\S+)\)", wrong.message)
+    if proposed is not None and (elsewhere := _set_elsewhere(option.lower(), getattr(context, "command_path", ""))):
+        return f"{wrong.message}. {elsewhere}"
+    extra = re.fullmatch(r"Got unexpected extra argument\(s\) \((.+)\)", wrong.message)
     if context is None or extra is None:
         return wrong.message
     hint = _as_option(context, extra[1])
+    if not hint and _takes_inputs(context) and re.fullmatch(r"[^=./\\]+", extra[1]):
+        hint = ": an input is given as -i NAME=VALUE, in quotes if the value has spaces: -i NAME='two words'"
     if not hint and context.info_name == "trust":
         hint = f": trust is given to the project of the working directory. Type: {context.command_path}"
     return wrong.message + hint
@@ -111,6 +113,27 @@ _TIMES: Final = (
     "Settings limit times: `[inference] call_timeout` that of a request, and of durable runs "
     "`workflow_execution_timeout` of [temporal.worker_config]."
 )
+
+
+_MODELS: Final = (
+    "A pipe's `model` names its model, and an alias of [llm.aliases] in a deck file changes it for every method; "
+    "`pipelex models` lists the names."
+)
+
+
+def _set_elsewhere(option: str, command: str) -> str | None:
+    """Where to set what an unknown option seems to be about; None if nothing is known of it."""
+    if "timeout" in option:
+        return _TIMES
+    if option in ("-m", "--model", "--llm") and not command.endswith("init"):
+        return _MODELS
+    if option == "--pipe" and "validate" in command:
+        return "Name the pipe itself: pipelex validate PIPE"
+    return None
+
+
+def _takes_inputs(context: Any) -> bool:
+    return any("--inputs" in each.opts for each in context.command.get_params(context))
 
 
 def _as_option(context: Any, word: str) -> str:

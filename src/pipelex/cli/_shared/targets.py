@@ -1,5 +1,7 @@
 """Targets of the command line: a bundle or folder, an installed method, or a pipe's code."""
 
+import re
+import shlex
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +34,13 @@ class Target:
 
 def looks_like_path(text: str) -> bool:
     """Whether a target is a bundle file or a folder rather than a pipe's code."""
-    return text.endswith(BUNDLE_SUFFIXES) or "/" in text or Path(text).exists() or _is_a_file_misspelt(text)
+    return (
+        text.endswith(BUNDLE_SUFFIXES)
+        or "/" in text
+        or ".mthds:" in text
+        or Path(text).exists()
+        or _is_a_file_misspelt(text)
+    )
 
 
 def _is_a_file_misspelt(text: str) -> bool:
@@ -43,8 +51,25 @@ def _is_a_file_misspelt(text: str) -> bool:
 def detect(text: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
     """The target of the short form: a path if the text looks like one, else a pipe's code."""
     if looks_like_path(text):
+        _check_that_no_pipe_is_appended(text)
         return Target((Path(text),), pipe)
     return pipe_target(text, library_dirs)
+
+
+def _check_that_no_pipe_is_appended(text: str) -> None:
+    """Refuse a pipe's code that is written behind the name of its file, such as `report.mthds:summarise`.
+
+    Raises:
+        PipelexError: the text names a file and a pipe.
+    """
+    found = re.fullmatch(r"(.+\.(?:mthds|plx))(?:::?|/|#)([\w.]+)", text)
+    if found is not None and Path(found[1]).is_file() and not Path(text).exists():
+        raise PipelexError(
+            "method.not_found",
+            f"there is no file {text!r}; the pipe of a file is named with --pipe",
+            category=ErrorCategory.CONFIGURATION,
+            advice=f"Type: {found[1]} --pipe {found[2]}",
+        )
 
 
 def pipe_target(code: str | None, library_dirs: Sequence[Path]) -> Target:
@@ -90,6 +115,10 @@ def looked_for(target: Target) -> Generator[None]:
         detail = wrong.report.detail
         if wrong.code == "method.not_found":
             detail = f"'{target.pipe}' is neither a file nor a folder, and there is no pipe of that name: {detail}"
+        if re.match(r"\w+=", target.pipe):
+            typed = shlex.quote(target.pipe)
+            advice = f"{target.pipe!r} looks like an input. Type: pipelex run METHOD.mthds -i {typed}"
+            raise wrong.with_report(detail=detail, advice=advice) from None
         near = _bundles_like(target.pipe)
         advice = f"A pipe was looked for. For the method: {' or '.join(near)}." if near else wrong.report.advice
         raise wrong.with_report(detail=detail, advice=advice) from None

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -168,6 +168,28 @@ def check_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+    made = [each for each in (folder, *folder.absolute().parents) if not each.exists()]
+    try:
+        _write_probe(folder)
+    except OSError as error:  # names the folder, not the file of the probe
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+    finally:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+
+
+def _write_probe(folder: Path) -> None:
+    """Write a file without a name into a folder, which fails where permissions look right but nothing can be written."""
+    import tempfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(bytes(_PROBE_BYTES))
+
+
+_PROBE_BYTES: Final = 64 * 1024
+"""The size of the file that is written as a test, in bytes: about what the files of a small run need."""
 
 
 def _usage_of(result: "RunResult") -> Json:

@@ -22,6 +22,10 @@ def prepare_stand_in(app: "Pipelex", method: "Method", pipe: "Pipe") -> None:
     from pipelex.inference.local.server import has_engine
     from pipelex.inference.local.weights import ANNOUNCED
 
+    for each in app.deck.catalog.backends.values():
+        if each.awaited:
+            exports = " ".join(f"{name}=…" for name in each.awaited)
+            say(f"{paint_err()('note:', 'cyan')} your endpoint {each.id!r} is not used. Type: export {exports}")
     if not has_engine():  # the call that needs the engine says how to install it
         return
     say(

@@ -174,7 +174,9 @@ def _model(listing: "EndpointListing", *, may_ask: bool) -> str:
 
 
 def _address(endpoint: str) -> str:
-    """The typed address as a URL; the fallback scheme is `http`."""
+    """The typed address as the URL of an endpoint; the fallback scheme is `http`."""
+    from pipelex.inference.deck.endpoints import base_of
+
     text = endpoint if "://" in endpoint else f"http://{endpoint}"
     try:
         parts = urlsplit(text)
@@ -184,4 +186,5 @@ def _address(endpoint: str) -> str:
         is_url = False
     if not is_url:
         raise Misuse(f"{endpoint!r} is not the address of an endpoint; write it as in http://localhost:11434/v1")
+    text = base_of(text)
     return f"{text.rstrip('/')}/v1" if urlsplit(text).path in ("", "/") else text.rstrip("/")

@@ -106,6 +106,11 @@ class Backend:
         return tuple(dict.fromkeys(found))
 
     @property
+    def awaited(self) -> tuple[str, ...]:
+        """The variables that keep a backend of the user's own files from being called; empty if other reasons do."""
+        return self.missing if self.is_own and self.table.enabled else ()
+
+    @property
     def is_ready(self) -> bool:
         return self.table.enabled and not self.lacks
 

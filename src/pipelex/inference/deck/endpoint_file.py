@@ -4,14 +4,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pipelex.config._interpolation import named_variables
+from pipelex.config.toml_files import TomlFile
 from pipelex.config.trust import is_recorded, stays_here, trust_files
 from pipelex.config.trust.backends import BACKENDS_FILE, PACKAGED
 from pipelex.errors import ConfigurationError, Location
 from pipelex.inference.deck.files import read_file
+
+_OF_ANY_ADDRESS: Final = frozenset({"display_name", "enabled"})
+"""The keys of a backend's table that are kept when its address changes."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,9 @@ def _place(endpoint: str) -> tuple[str, str]:
 def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
     """Write an endpoint into `inference/backends.toml` of a configuration folder.
 
-    If the file already has a table of that name, only the keys that the endpoint sets are replaced. The written file
-    is trusted if it is new, or if its previous content was trusted.
+    If the file already has a table of that name, only the keys that the endpoint sets are replaced. If that table has
+    another address, its key, headers and other settings are removed, because they belong to the other service. The
+    written file is trusted if it is new, or if its previous content was trusted.
 
     Args:
         folder: the project's `.pipelex`, or the user's.
@@ -91,14 +96,14 @@ def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
         The path of the file.
 
     Raises:
-        ConfigurationError: the file is not TOML, or cannot be read or written.
+        ConfigurationError: the file is not TOML, has something other than tables, or cannot be read or written.
     """
     import tomlkit
-    from tomlkit.exceptions import ParseError
+    from tomlkit.exceptions import TOMLKitError
 
     file = folder / "inference" / BACKENDS_FILE
     try:
-        before = file.read_text(encoding="utf-8") if file.exists() else None
+        before = _checked(file) if file.exists() else None
         document = tomlkit.parse(before or "")
         _fill(document, own, file.parent)
         was_trusted = before is None or is_recorded(home_dir, file, before)
@@ -110,11 +115,28 @@ def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
             advice=f"Make {folder} writable, or write the table yourself: [{own.backend}] with endpoint and models.",
             location=Location(file=str(file)),
         ) from None
-    except ParseError as error:
+    except TOMLKitError as error:
         raise ConfigurationError(f"{file} cannot be changed: {error}", location=Location(file=str(file))) from None
     if was_trusted and not file.absolute().is_relative_to(home_dir):
         trust_files(home_dir, [file])
     return file
+
+
+def _checked(file: Path) -> str:
+    """The text of a file of backends.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is not TOML, or has something other than tables.
+    """
+    read = TomlFile.read(file)
+    for name, value in read.data.items():
+        if not isinstance(value, dict):
+            raise read.fault(
+                f"{name!r} must be a table: one for each backend",
+                (name,),
+                advice=f"Write it below the [table] of its backend, or delete it; {file} is unchanged.",
+            )
+    return read.text
 
 
 def _fill(document: Any, own: OwnEndpoint, folder: Path) -> None:
@@ -127,6 +149,8 @@ def _fill(document: Any, own: OwnEndpoint, folder: Path) -> None:
     if own.backend not in document:
         document[own.backend] = tomlkit.table()
     table = document[own.backend]
+    if _place(table.get("endpoint") or _packaged().get(own.backend, {}).get("endpoint", "")) != _place(own.endpoint):
+        table = _without_settings(document, own.backend)
     values: dict[str, Any] = {
         "enabled": True,
         "endpoint": own.endpoint,
@@ -142,6 +166,23 @@ def _fill(document: Any, own: OwnEndpoint, folder: Path) -> None:
     for key, value in values.items():
         if value is not None:
             table[key] = value
+
+
+def _without_settings(document: Any, name: str) -> Any:
+    """The table of a backend, after removing the keys that belong to its address."""
+    import tomlkit
+    from tomlkit.container import OutOfOrderTableProxy
+
+    table = document[name]
+    if isinstance(table, OutOfOrderTableProxy):  # its parts lie between other tables, and cannot be removed one by one
+        kept = {key: table[key] for key in table if key in _OF_ANY_ADDRESS}
+        del document[name]
+        document[name] = tomlkit.table()
+        document[name].update(kept)
+        return document[name]
+    for key in [key for key in table if key not in _OF_ANY_ADDRESS]:
+        del table[key]
+    return table
 
 
 def _inline(values: Mapping[str, str]) -> Any:

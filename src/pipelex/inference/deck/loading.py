@@ -199,7 +199,8 @@ class _FilesRead:
                 continue
             if not isinstance(table, dict):
                 raise file.fault(f"{name!r} must be a table: one for each model", (name,))
-            entry = self._entry_of(file, backend, settings, name, {**defaults, **cast("Table", table)})
+            whole = self._completed(file, backend, settings, name, {**defaults, **cast("Table", table)})
+            entry = None if whole is None else self._entry_of(file, backend, settings, name, whole)
             if entry is None:
                 continue
             key = (entry.handle, entry.table.model_type, entry.table.variant)
@@ -210,6 +211,28 @@ class _FilesRead:
                 raise file.fault(detail, (name,), advice=advice)
             found[key] = (name, entry)
         return found
+
+    def _completed(self, file: TomlFile, backend: str, settings: BackendTable, name: str, table: Table) -> Table | None:
+        """The table of a model that names no client, over that of the packaged file or over the backend's own client.
+
+        Returns:
+            The table; None, with a warning, if no client is known for the model.
+        """
+        if "sdk" in table or table.get("enabled") is False or not settings.enabled:
+            return table
+        path = DEFAULTS / "backends" / f"{backend}.toml"
+        packaged = read_file(path) if path.is_file() and file.path != path else None
+        base: Table = {} if packaged is None else {**_defaults_of(packaged), **packaged.data.get(name, {})}
+        if settings.sdk is not None:
+            base["sdk"] = settings.sdk
+        elif "sdk" not in base and settings.endpoint:
+            base = {**_LISTED_MODEL, **base}
+        if "sdk" in base:
+            return {**base, **table}
+        told = file.fault(f"{name!r} has no 'sdk', the client to call it with", (name,)).report
+        detail = f"{told.detail}; it has no effect"
+        self.warnings.append(Fault("runtime.misconfigured", detail, location=told.location, severity="warning"))
+        return None
 
     def _entry_of(
         self, file: TomlFile, backend: str, settings: BackendTable, name: str, table: Table
