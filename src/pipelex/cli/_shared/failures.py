@@ -96,7 +96,8 @@ def _with_meant(wrong: TyperException) -> str:
     proposed = getattr(wrong, "possibilities", None)
     if proposed:
         setattr(wrong, "possibilities", [each for each in proposed if _is_near(option, each)])  # noqa: B010 of no public type
-    if proposed is not None and (elsewhere := _set_elsewhere(option.lower(), getattr(context, "command_path", ""))):
+    is_unknown = wrong.message.startswith("No such option")
+    if is_unknown and (elsewhere := _set_elsewhere(option.lower(), getattr(context, "command_path", ""))):
         return f"{wrong.message}. {elsewhere}"
     extra = re.fullmatch(r"Got unexpected extra argument\(s\) \((.+)\)", wrong.message)
     if context is None or extra is None:
