@@ -77,7 +77,7 @@ def test_a_detached_run_and_its_life(durable_cli: Cli, stub: OpenAIStub, monkeyp
     assert (waiting.code, "run.not_finished" in waiting.err) == (1, True)
     assert json.loads(result.out) == {"text": "Good morning, Ana"}
     assert (again.code, again.out) == (0, f"{run_id}\n")
-    assert f"completed before. Get its result: pipelex runs result {run_id}" in again.err
+    assert f"has already completed. Get its result: pipelex runs result {run_id}" in again.err
     (mine,) = [run for run in listed if run["pipeline_run_id"] == run_id]
     assert (mine["pipe_code"], mine["pipe_type"], mine["status"]) == ("greet", "PipeLLM", "COMPLETED")
     (activity,) = shown["trace"]["activities"]

@@ -273,7 +273,7 @@ def test_a_gateway_from_init_to_a_first_result(
     context.load_cert_chain(*certificates.pair("server"))
     with OpenAIStub(api_key="key-0123456789", tls=context).on("Ada", text="Welcome") as gateway:
         nameless = fresh("init", "--endpoint", gateway.url, "--key-variable", "GATEWAY_KEY")
-        assert (nameless.code, "its certificate is of an authority" in nameless.err) == (2, True), nameless.err
+        assert (nameless.code, "its certificate was issued by an authority" in nameless.err) == (2, True), nameless.err
         gate = ("init", "--endpoint", gateway.url, "--key-variable", "GATEWAY_KEY", "--name", "gate")
         ended = fresh(*gate, "--model", "m")
         assert (ended.code, "--ca-bundle FILE" in ended.err) == (0, True), ended.err
@@ -316,7 +316,7 @@ def test_a_project_names_its_authority_by_a_path_of_its_own(fresh: Fresh, tmp_pa
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--header", "X-Team"], "--header X-Team: it is NAME=VALUE"),
+        (["--header", "X-Team"], "--header X-Team: write NAME=VALUE"),
         (["--header", "X Team=blue"], "it is NAME=VALUE"),
         (["--ca-bundle", "gone.pem"], "--ca-bundle gone.pem: No such file"),
         (["--ca-bundle", "."], "--ca-bundle .: "),

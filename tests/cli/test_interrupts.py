@@ -306,7 +306,7 @@ def test_a_durable_run_goes_on(durable_cli: Cli, stub: OpenAIStub, stage: str) -
             ended = durable(durable_cli).once(lambda: bool(stub.completions))
             result = durable_cli.command("runs", "result", run_named(durable_cli, ended.err))
     assert is_told_once(ended), ended.err
-    assert "goes on" in ended.err
+    assert "continues" in ended.err
     assert result.out.strip() == "Welcome", result.err
     assert len(stub.completions) == 1
 
@@ -321,7 +321,7 @@ def test_a_durable_run_that_is_done_again_goes_on(durable_cli: Cli, stub: OpenAI
         edit = ["--set", "pipe.greet.prompt=Hi $name", "--yes"]
         ended = Interrupted(durable_cli, ["runs", "replay", first, *edit]).once(lambda: len(stub.completions) == 2)
         assert is_told_once(ended), ended.err
-        assert "goes on" in ended.err
+        assert "continues" in ended.err
         replay = run_named(durable_cli, ended.err)
         assert replay.startswith(f"{first}-replay-")
         assert durable_cli.command("runs", "result", replay).out.strip() == "Hi there"
@@ -366,7 +366,7 @@ def test_while_a_durable_run_is_submitted(durable_cli: Cli, *, is_lost: bool) ->
     environ = {"PYTHONPATH": str(hooks), "SENT": str(sent)}
     ended = durable(durable_cli, "--run-id", f"late-{durable_cli.root.name}").once(sent.exists, environ)
     assert is_told_once(ended), ended.err
-    assert ("may have been started" in ended.err, "goes on" in ended.err) == (is_lost, not is_lost), ended.err
+    assert ("may have been started" in ended.err, "continues" in ended.err) == (is_lost, not is_lost), ended.err
     shown = durable_cli.command("runs", "show", run_named(durable_cli, ended.err))
     assert shown.code == 0, shown.err
     assert durable_cli("runs", "terminate", f"late-{durable_cli.root.name}").code == 0
@@ -417,7 +417,7 @@ def test_rows_of_durable_runs(durable_cli: Cli, stub: OpenAIStub) -> None:
         assert found is not None, ended.err
         again = durable_cli.command(*command, "--run-id", found[1])
     assert is_told_once(ended), ended.err
-    assert "Those under way go on." in ended.err
+    assert "Those under way continue." in ended.err
     assert again.code == 0, again.err
     assert (durable_cli.root / "out.csv").read_text(encoding="utf-8").count("second") == 1
     assert len(stub.completions) == 2, "no row is paid for twice"

@@ -84,7 +84,7 @@ MISTAKES = [
     Mistake(
         "run greet.mthds --inputs-csv holes.csv", 1, ("holes.csv, line 2", "--inputs-csv holes.csv -i name=TEXT\n")
     ),
-    Mistake("dev --port abc", 2, ("a whole number is wanted",)),
+    Mistake("dev --port abc", 2, ("it must be a whole number",)),
     Mistake("completion powershell", 2, ("'powershell' is not one of 'bash', 'zsh', 'fish'",)),
     Mistake("build outputs greet.mthds", 2, ("Did you mean 'output'",)),
     Mistake("show pipes", 2, ("Did you mean 'pipe'?",)),
@@ -117,7 +117,7 @@ MISTAKES = [
     Mistake("graph greet.mthds --out greet.mthds/page.html", 2, ("cannot be read or written",)),
     Mistake("dev --port 99999999", 2, ("'--port'", "at most 65535")),
     Mistake("runs list --limit -1", 2, ("'--limit' / '-n': it is at least 1.",)),
-    Mistake("run greet.mthds --attribute foo", 2, ("--attribute foo: it is NAME=VALUE",)),
+    Mistake("run greet.mthds --attribute foo", 2, ("--attribute foo: write NAME=VALUE",)),
     Mistake("run greet.mthds -i name=Ana --save-csv empty", 2, ("'empty' cannot be written", "with --save-csv")),
     Mistake(
         "run greet.mthds -i name=Ana --output-dir greet.mthds", 2, ("'greet.mthds' cannot be written", "--output-dir")
@@ -182,7 +182,7 @@ MISTAKES = [
     Mistake("run greet.mthds -i name␣=Ana", 1, ("Type: -i name=Ana",)),
     Mistake("run greet.mthds -i =Ana", 1, ("Type: -i name=Ana",)),
     Mistake("run greet.mthds -i name=@", 1, ("no file is named after the @",)),
-    Mistake("run greet.mthds -i greet.mthds", 1, ("is a method, and holds no inputs", "-i name=@greet.mthds")),
+    Mistake("run greet.mthds -i greet.mthds", 1, ("is a method, not a file of inputs", "-i name=@greet.mthds")),
     Mistake("run greet.mthds -i https://x.test/a.json", 1, ("is an address", "fetch it first: -i a.json")),
     Mistake("run greet.mthds -i name=@https://x.test/a.txt", 1, ("@ names a file on this machine",)),
     Mistake("run greet.mthds -i list.json", 1, ("must hold an object with one member per input",)),
@@ -192,8 +192,8 @@ MISTAKES = [
     Mistake("run greet.mthds -i name=@methods", 1, ("'methods' is a folder, not a file",)),
     Mistake("run greet.mthds -i {'name':'Ana'}", 1, ("--inputs is not JSON", "-i name=value")),
     Mistake("run greet.mthds --inputs-csv methods", 1, ("'methods' is a folder, not a CSV file",)),
-    Mistake("runs list --cost-above x", 2, ("'--cost-above'", "a number is wanted.")),
-    Mistake("runs cancel x --wait soon", 2, ("'--wait'", "a number is wanted.")),
+    Mistake("runs list --cost-above x", 2, ("'--cost-above'", "it must be a number.")),
+    Mistake("runs cancel x --wait soon", 2, ("'--wait'", "it must be a number.")),
     Mistake("run greet.mthds -i name:=A", 1, ("Type: -i name=A",)),
     Mistake("storage fetch", 2, ("No such command 'fetch'. Known: get.",)),
     Mistake("build runner greet.mthds", 2, ("No such command 'runner'. Known: ", "inputs")),
@@ -202,23 +202,25 @@ MISTAKES = [
     Mistake(
         "schedule create s greet.mthds -i name=A --cron bad", 2, ("'bad' is not a cron expression: it has 1 field",)
     ),
-    Mistake("schedule create s greet.mthds -i name=A --cron 0␣9␣*␣*␣8", 2, ("the day of week '8' is not of 0 to 7",)),
-    Mistake("schedule create s greet.mthds -i name=A --cron ²␣9␣*␣*␣*", 2, ("'²' is not a value of the minute",)),
+    Mistake(
+        "schedule create s greet.mthds -i name=A --cron 0␣9␣*␣*␣8",
+        2,
+        ("the day of week '8' is not in the range 0 to 7",),
+    ),
+    Mistake("schedule create s greet.mthds -i name=A --cron ²␣9␣*␣*␣*", 2, ("'²' is not a valid minute",)),
     Mistake(
         f"schedule create s greet.mthds -i name=A --cron {'9' * 5000}␣9␣*␣*␣*", 2, ("is not a value of the minute",)
     ),
-    Mistake("schedule create s greet.mthds -i name=A --calendar hour=²", 2, ("'²' is not a value of a calendar",)),
+    Mistake("schedule create s greet.mthds -i name=A --calendar hour=²", 2, ("'²' is not a calendar value",)),
     Mistake(
         f"schedule create s greet.mthds -i name=A --calendar hour={'9' * 5000}", 2, ("is not a value of a calendar",)
     ),
     Mistake("schedule create s greet.mthds -i name=A", 2, ("a schedule needs a time", "--cron, --every or --calendar")),
-    Mistake("schedule create s greet.mthds -i name=A --every 1x", 2, ("--every 1x: it is a length of time",)),
+    Mistake("schedule create s greet.mthds -i name=A --every 1x", 2, ("--every 1x: give a length of time",)),
     Mistake(
         "schedule create s greet.mthds -i name=A --every 1h --time-zone Europe/Pari", 2, ("Did you mean Europe/Paris",)
     ),
-    Mistake(
-        "schedule create s greet.mthds -i name=A --calendar hours=9", 2, ("'hours=9' is not a field of a calendar",)
-    ),
+    Mistake("schedule create s greet.mthds -i name=A --calendar hours=9", 2, ("'hours=9' is not a calendar field",)),
     Mistake("schedule create s gret.mthds --cron @daily", 2, ("did you mean 'greet.mthds'?",)),
     Mistake("schedule create s greet.mthds --cron @daily", 1, ("the input 'name' (native.Text) is missing",)),
     Mistake(
@@ -226,22 +228,22 @@ MISTAKES = [
         1,
         ("Type: pipelex schedule create s greet.mthds -i name=A --cron @daily",),
     ),
-    Mistake("schedule create s greet.mthds --cron @daily --attribute foo", 2, ("--attribute foo: it is NAME=VALUE",)),
+    Mistake("schedule create s greet.mthds --cron @daily --attribute foo", 2, ("--attribute foo: write NAME=VALUE",)),
     Mistake("schedule create s greet.mthds --cron @daily --overlap skp", 2, ("Did you mean 'skip'",)),
     Mistake("schedule update s gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
     Mistake("schedule update s --cron bad", 2, ("'bad' is not a cron expression",)),
     Mistake("schedule update s --jitter 1m", 2, ("--jitter comes with the times of the schedule",)),
     Mistake("schedule update s --tag x", 2, ("--pipe, --attribute and --tag come with a method",)),
     Mistake("schedule backfill s --start 2026-01-02 --end 2026-01-01", 2, ("it is not later than --start 2026-01-02",)),
-    Mistake("schedule backfill s --start yesterday --end now", 2, ("--start yesterday: it is a point in time",)),
+    Mistake("schedule backfill s --start yesterday --end now", 2, ("--start yesterday: give a point in time",)),
     Mistake("runs list --status nonsense", 2, ("'nonsense' is not one of",)),
-    Mistake("runs list --since bad", 2, ("--since bad: it is a time ago such as 30m",)),
-    Mistake("runs replay x --set bad", 2, ("--set bad: it is pipe.CODE.MEMBER=VALUE",)),
+    Mistake("runs list --since bad", 2, ("--since bad: give a time ago, such as 30m",)),
+    Mistake("runs replay x --set bad", 2, ("--set bad: write pipe.CODE.MEMBER=VALUE",)),
     Mistake("runs replay x --set greet.prompt=Hi", 2, ("it is pipe.CODE.MEMBER=VALUE, such as",)),
     Mistake("runs replay x --bundle gone.mthds", 2, ("--bundle gone.mthds: there is no file or folder",)),
     Mistake("runs result x -o greet.mthds", 2, ("'greet.mthds' cannot be written",)),
     Mistake("runs open x -o empty", 2, ("'empty' cannot be written", "with --output")),
-    Mistake("run greet.mthds -i name=A --durable --attribute bad", 2, ("--attribute bad: it is NAME=VALUE",)),
+    Mistake("run greet.mthds -i name=A --durable --attribute bad", 2, ("--attribute bad: write NAME=VALUE",)),
     # the method
     Mistake("run broken.mthds -i {}", 1, ("method.input_undeclared", "broken.mthds:9:17")),
     Mistake("validate broken.mthds", 1, ("at broken.mthds:9:",)),

@@ -439,7 +439,7 @@ def test_the_tiny_local_model_stands_in_only_where_it_can_answer(
     without_engine = cli("run", "greet.mthds", "-i", "name=Ana")
     dry = cli("run", "greet.mthds", "-i", "name=Ana", "--dry-run")
 
-    assert "answers: good for a try" not in without_engine.err
+    assert "answers: fine for a trial" not in without_engine.err
     assert without_engine.code == 2
     assert "is not installed" in without_engine.err
     assert "Fetching" not in without_engine.err

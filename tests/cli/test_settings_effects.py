@@ -180,7 +180,7 @@ def test_where_log_lines_go(cli: Cli, capsys: pytest.CaptureFixture[str]) -> Non
     assert json.loads(as_json)["message"] == "Look"
     assert plain == "WARNING pipelex.here: Look"
     change(cli, runtime__log__sinks=["otlp"])
-    assert "runtime.log.sinks: logs are not sent over OTLP" in cli("config", "show").err
+    assert "runtime.log.sinks: this release does not send logs over OTLP" in cli("config", "show").err
 
 
 def test_the_table_of_costs(cli: Cli, stub: OpenAIStub) -> None:

@@ -101,7 +101,7 @@ async def test_one_id_is_one_job_in_every_process(project: Project, stub: OpenAI
             assert (await run.result()).working_memory.root["name"].content == {"text": "Ada"}
             assert run.is_attached is (number == 1)
             notes.append(run.note)
-    assert notes == [None, "Run 'monday' completed before: this is its result."]
+    assert notes == [None, "Run 'monday' has already completed; this is its result."]
     assert len(stub.completions) == 1
     other = project.method(GREET.replace("Hello", "Good evening,"), "other.mthds")
     async with project.app("direct") as app:
@@ -134,7 +134,7 @@ async def test_a_run_that_failed_is_run_again_under_its_id(project: Project, stu
             await app.load(project.method(GREET)).run({"name": "Ada"}, run_id="monday")
     async with project.app("direct") as app:
         run = await app.load(project.method(GREET)).start({"name": "Ada"}, run_id="monday")
-        assert run.note == "Run 'monday' was there before and did not succeed (failed). It is run again."
+        assert run.note == "Run 'monday' already exists and did not succeed (failed). It is run again."
         assert (await run.result()).text == "Good day"
 
 

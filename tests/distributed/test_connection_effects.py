@@ -87,7 +87,7 @@ async def test_the_root_and_the_name_are_checked(
     async with gate(temporal_server.target, certificates) as found:
         for key, value, said in (
             ("server_name", "another.test", "its certificate is for other names"),
-            ("server_root_ca_cert", None, "its certificate is of no CA that is trusted here"),
+            ("server_root_ca_cert", None, "its certificate was issued by a CA that is not trusted here"),
             ("enabled", False, "closes the connection; it may want TLS"),
         ):
             error = await refused(app_at(project, found, {**right, f"{PROFILE}.tls.{key}": value}))

@@ -181,7 +181,7 @@ async def test_prometheus_as_the_settings_say(project: Project, stub: OpenAIStub
         (
             '[runtime.metrics]\nprometheus_address = "127.0.0.1:1"\notlp_endpoint = "http://127.0.0.1:1"\n',
             (),
-            "a worker tells its metrics in one way",
+            "a worker reports its metrics in only one way",
         ),
     ],
     ids=["address", "both"],

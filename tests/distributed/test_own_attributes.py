@@ -91,7 +91,7 @@ async def test_runs_are_found_by_what_they_were_given(fresh: Project, stub: Open
     ("given", "said", "hint"),
     [
         ({"Custmer": "acme"}, "'Custmer' is not declared; did you mean 'Customer'?", "custom.Custmer]"),
-        ({"PipeCode": "x"}, "'PipeCode' is set by Pipelex itself", "Take an attribute of your own"),
+        ({"PipeCode": "x"}, "'PipeCode' is set by Pipelex itself", "Use an attribute of your own"),
         ({"Amount": "many"}, "is of type Int, and 'many' is not", "Give a value of that type"),
         ({"Due": "soon"}, "is of type Datetime", ""),
         ({"IsUrgent": "perhaps"}, "is of type Bool", ""),

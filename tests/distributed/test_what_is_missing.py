@@ -196,7 +196,7 @@ async def test_a_worker_ends_when_the_server_is_gone(project: Project, stub: Ope
             child.send_signal(signal.SIGTERM)
             assert child.wait(25) == 1
 
-    assert "Ended before all was cleaned up" in text_of(project.root / "worker.log")
+    assert "Ended before the clean-up was complete" in text_of(project.root / "worker.log")
 
 
 @pytest.mark.parametrize(

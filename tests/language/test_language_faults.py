@@ -48,7 +48,7 @@ CASES: list[tuple[str, tuple[str, str | None], int, str]] = [
     ("[concept]\nA = 1", SCHEMA, 3, "must be a string or a table"),
     ("[concept.A]\nrefines = 'Text'", SCHEMA, 2, "needs 'description'"),
     ("[concept.A]\ndescription = 'd'\nstruct = {}", SCHEMA, 4, "did you mean 'structure'?"),
-    ("[concept.A]\ndescription = 'd'\nrefines = 'Text'\nstructure = { a = 'd' }", SCHEMA, 5, "exclude each other"),
+    ("[concept.A]\ndescription = 'd'\nrefines = 'Text'\nstructure = { a = 'd' }", SCHEMA, 5, "cannot be used together"),
     ("[concept.A]\ndescription = 'd'\nrefines = 'text'", SCHEMA, 4, "did you mean 'Text'?"),
     ("[concept.A]\ndescription = 'd'\nrefines = 'Text?'", SCHEMA, 4, "no brackets"),
     (field("{ type = 'text', description = 'd' }", "_f"), CONCEPT, 5, "reserved"),

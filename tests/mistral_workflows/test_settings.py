@@ -66,7 +66,7 @@ handle_options."gpt-4o".start_to_close_timeout = "9m"
         ("execution_timeuot = '1h'", "did you mean 'execution_timeout'?"),
         ("execution_timeout = 'unlimited'", "this limit is needed"),
         ("deployment_name = 'a b'", "must have only letters, digits"),
-        ("deployment_name = ''", "and one at least"),
+        ("deployment_name = ''", "and not be empty"),
         ("deployment_name = 'default'\nbuild_id = 'b7'", "the deployment 'default' has no releases"),
         ("server_url = 'api.mistral.ai'", "begins with https://"),
         ("server_url = 'https://'", "begins with https://"),
@@ -86,7 +86,9 @@ def test_faults(tmp_path: Path, text: str, said: str) -> None:
     assert said in "\n".join(faults_of(tmp_path, f"[mistral_workflows]\n{text}"))
 
 
-@pytest.mark.parametrize(("backend", "said"), [("opneai", "did you mean 'openai'?"), ("x", "known are: azure, openai")])
+@pytest.mark.parametrize(
+    ("backend", "said"), [("opneai", "did you mean 'openai'?"), ("x", "known backends: azure, openai")]
+)
 def test_a_rate_of_a_backend_that_there_is_none_of(tmp_path: Path, backend: str, said: str) -> None:
     text = f"[mistral_workflows.rate_limits]\nopenai.max_calls = 5\n{backend}.max_calls = 5"
     settings = settings_of(tmp_path, text)

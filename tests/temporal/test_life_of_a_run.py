@@ -83,7 +83,7 @@ async def test_an_id_of_another_job_is_refused(app: Pipelex, idle: Pipelex, proj
             assert failed.value.code == "request.idempotency_conflict"
         assert (await same.result()).text == "first"
     ended = await method.start({"name": "Ada"}, run_id=run_id)
-    assert ended.note == f"Run '{run_id}' completed before: this is its result."
+    assert ended.note == f"Run '{run_id}' has already completed; this is its result."
     async with project.app(overrides={"interpreter.pipeline_execution.max_concurrency": 3}) as tuned:
         assert (await tuned.load(project.method(GREET)).run({"name": "Ada"}, run_id=run_id)).text == "first"
     assert len(stub.completions) == 1

@@ -116,7 +116,7 @@ async def test_a_worker_whose_server_is_gone_ends_in_time(tmp_path: Path) -> Non
             server.stop()
     said = (project.root / "only.log").read_text(encoding="utf-8")
     assert status == GAVE_UP
-    assert "Ended before all was cleaned up" in said
+    assert "Ended before the clean-up was complete" in said
 
 
 async def test_a_worker_ends_with_status_0(tmp_path: Path, stand_in: StandIn) -> None:
@@ -198,5 +198,5 @@ async def called(project: MistralProject, python: str, *arguments: str) -> str:
 )
 def test_options_of_other_engines_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     project = write_mistral_project(tmp_path, stub="http://127.0.0.1:1/v1", api="http://127.0.0.1:1")
-    with pytest.raises(ConfigurationError, match="a worker of Mistral Workflows has no use for --"):
+    with pytest.raises(ConfigurationError, match="a worker of Mistral Workflows does not take --"):
         WORKER.check(project.settings(), WorkerOptions(**options))

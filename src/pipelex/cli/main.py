@@ -62,7 +62,7 @@ class PipelexGroup(LazyGroup):
         "explain": Entry("pipelex.cli.authoring.explain", "Explain an error code: cause, fix, example.", _AUTHORS),
         "which": Entry("pipelex.cli.authoring.which", "Say which file declares a pipe or a concept.", _AUTHORS),
         "dev": Entry("pipelex.cli.temporal.dev", "Run a Temporal development server and a worker.", _TEMPORAL),
-        "worker": Entry("pipelex.cli.worker.command", "Run a worker that takes up runs from Temporal.", _TEMPORAL),
+        "worker": Entry("pipelex.cli.worker.command", "Run a worker that executes runs from Temporal.", _TEMPORAL),
         "schedule": Entry(
             "pipelex.cli.schedule.command", "Run methods at set times, by Temporal Schedules.", _TEMPORAL
         ),

@@ -115,7 +115,7 @@ class Carried:
                 about=wire.get("about"),
             )
         except (KeyError, TypeError):
-            raise malformed("the input of the execution is not a job of Pipelex") from None
+            raise malformed("the input of the execution is not a Pipelex job") from None
 
 
 def malformed(detail: str) -> PipelexError:

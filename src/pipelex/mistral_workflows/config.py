@@ -39,7 +39,7 @@ def _checked_url(url: str) -> str:
 
 def _checked_deployment(name: str) -> str:
     if not _DEPLOYMENT.fullmatch(name):
-        raise ValueError(f"must have only letters, digits, '_', '.' and '-', and one at least; it is {name!r}")
+        raise ValueError(f"must consist of letters, digits, '_', '.' and '-', and not be empty; it is {name!r}")
     return name
 
 
@@ -201,7 +201,7 @@ def check_backends(config: MistralWorkflowsConfig, settings: Settings, backends:
     for name in config.rate_limits:
         if name not in known:
             near = near_names(name, known, most=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are: {', '.join(known)}"
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known backends: {', '.join(known)}"
             message = f"no backend is called {name!r}{hint}"
             faults.append(settings.fault((*ROOT, "rate_limits", name), message, suggestions=near))
     if faults:
@@ -257,7 +257,7 @@ def _misnamed(config: MistralWorkflowsConfig) -> Iterator[KeyFault]:
         if why is not None:
             yield KeyFault(at, f"the workflow name {name!r} {why}")
         if name in (names.RUN_PIPE, names.RUN_SLICE):
-            yield KeyFault(at, f"the workflow name {name!r} is Pipelex's own")
+            yield KeyFault(at, f"the workflow name {name!r} is reserved by Pipelex")
         if name in seen:
             yield KeyFault(at, f"the workflow name {name!r} is that of pipe '{seen[name]}' already")
         if not config.exposed.takes(pipe):

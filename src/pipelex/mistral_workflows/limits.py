@@ -26,9 +26,9 @@ def limits_of(payload_bytes: int = GUARDED_BYTES) -> EngineLimits:
         "documents by URL or file.",
         same_store_advice="Give the same `[runtime.storage]` to every worker of the deployment and wherever runs are "
         "started: large values are kept there.",
-        run_time_advice="Raise `[mistral_workflows] execution_timeout` for runs that start from now on; go on with this one by "
-        "`pipelex runs retry`. `pipelex runs show` says what it waited for.",
-        lost_workers_advice="Find out why the workers of the deployment end before such a call does; then go on with "
+        run_time_advice="Raise `[mistral_workflows] execution_timeout` for runs that start from now on; continue this one "
+        "with `pipelex runs retry`. `pipelex runs show` says what it waited for.",
+        lost_workers_advice="Find out why the workers of the deployment end before such a call does; then continue with "
         "`pipelex runs retry`.",
         payload_bytes=payload_bytes,
         request_bytes=CHILD_STARTS,

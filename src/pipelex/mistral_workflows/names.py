@@ -105,7 +105,7 @@ def why_not_a_name(name: str) -> str | None:
     if len(name) > LONGEST_NAME:
         return f"has {len(name)} characters; the platform takes {LONGEST_NAME}"
     if name in RESERVED:
-        return "is kept by the platform for its own addresses"
+        return "is reserved by the platform for its own addresses"
     return None
 
 

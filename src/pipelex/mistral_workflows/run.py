@@ -101,7 +101,7 @@ class MistralRun:
         if state_of(execution).has_ended:
             return []
         if execution.get("status") == "RETRYING_AFTER_ERROR":
-            detail = "a worker cannot go on with the run, and tries again; its log says why"
+            detail = "a worker cannot continue the run and keeps trying; its log says why"
             return [Wait(WaitKind.TASK_FAILS, self.workflow_id, "workflow task", detail)]
         progress = ExecutionProgress()
         async for event in self.platform.api.events(root=self.workflow_id):
@@ -117,7 +117,7 @@ class MistralRun:
         platform = self.platform
         has_workers = await platform.has_workers()
         detail = (
-            f"workers serve the deployment '{platform.deployment}', and none has taken the run yet"
+            f"workers serve the deployment '{platform.deployment}', but none has taken the run yet"
             if has_workers
             else f"no worker serves the deployment '{platform.deployment}'"
         )
@@ -169,7 +169,7 @@ class MistralRun:
         """
         found = await self.platform.values.value(execution.get("result"))
         if not isinstance(found, Mapping) or "outcome" not in found:
-            raise _error("runtime.unexpected", f"the result of run '{self.run_id}' is not a result of a pipe")
+            raise _error("runtime.unexpected", f"the result of run '{self.run_id}' is not the result of a pipe")
         return cast("Members", found)
 
     async def _failure(self, state: RunState) -> PipelexError:
@@ -261,7 +261,7 @@ class MistralRun:
         option = "" if start_over is None else f" --from {start_over}"
         return unsupported(
             "retry",
-            f"Mistral Workflows does not start run '{self.run_id}' again under its id",
+            f"Mistral Workflows cannot start run '{self.run_id}' again under the same id",
             f"Run it again with the results that it already has: pipelex runs replay {self.run_id}{option}",
         )
 

@@ -38,7 +38,7 @@ def goes_on(run_id: str, *, detail: str | None = None, advice: str | None = None
     """
     return PipelexError(
         "run.not_finished",
-        detail or f"run '{run_id}' goes on",
+        detail or f"run '{run_id}' is still running",
         category=ErrorCategory.TRANSIENT,
         params={"pipeline_run_id": run_id},
         advice=advice or f"Wait for it with: pipelex runs watch {run_id}",
@@ -101,11 +101,11 @@ def note_on(run_id: str, found: RunState, *, retry: str) -> str:
     """
     match found:
         case RunState.RUNNING:
-            return f"Run '{run_id}' goes on already: attached to it."
+            return f"Run '{run_id}' is already running; attached to it."
         case RunState.COMPLETED:
-            return f"Run '{run_id}' completed before: this is its result."
+            return f"Run '{run_id}' has already completed; this is its result."
         case _:
-            return f"Run '{run_id}' was there before and did not succeed ({found.words}). {retry}"
+            return f"Run '{run_id}' already exists and did not succeed ({found.words}). {retry}"
 
 
 def unsupported(capability: str, detail: str, advice: str | None = None) -> PipelexError:

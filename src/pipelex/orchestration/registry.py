@@ -79,7 +79,7 @@ def _unknown(name: str) -> PipelexError:
     if not known:
         # An editable installation may have newer code than its metadata.
         return _misconfigured(
-            "the installation of pipelex names no orchestrator", f"Install it again: {install_command()}"
+            "this installation of pipelex has no orchestrator", f"Install it again: {install_command()}"
         )
     near = get_close_matches(name, known, n=2, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""

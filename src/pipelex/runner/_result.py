@@ -65,7 +65,7 @@ class RunResult:
         """
         content = self.content
         if not isinstance(content, dict) or "text" not in content:
-            raise TypeError(f"the result of '{self.pipe}' is a {self.main_stuff.concept}, not a text")
+            raise TypeError(f"the result of '{self.pipe}' is a {self.main_stuff.concept}, not text")
         return cast("str", content["text"])
 
     def output_as(self, type_: type[T]) -> T:

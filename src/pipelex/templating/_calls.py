@@ -136,7 +136,7 @@ def _call_method(
     name = method.__name__
     if not isinstance(owner, str):
         return method(*args, **kwargs)
-    state.spend(len(owner) // 256, "work on texts")
+    state.spend(len(owner) // 256, "work on strings")
     if name == "format":
         return format_text(env, state, owner, args, kwargs)
     if name == "format_map":
@@ -298,7 +298,7 @@ def _operand(value: Any) -> Any:
 
 def _check_sum(state: RenderState, left: Any, right: Any) -> None:
     if isinstance(left, str) and isinstance(right, str):
-        state.write(len(left) + len(right), "joining texts")
+        state.write(len(left) + len(right), "joining strings")
     elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
         state.spend((len(cast("list[Any]", left)) + len(cast("list[Any]", right))) // 256, "joining lists")
 
@@ -323,7 +323,7 @@ def _check_power(state: RenderState, left: Any, right: Any) -> None:
 def join_texts(state: RenderState, parts: Sequence[Any], *, autoescape: bool) -> str:
     """`a ~ b`."""
     texts = [as_text(part) for part in parts]
-    state.write(sum(map(len, texts)), "joining texts")
+    state.write(sum(map(len, texts)), "joining strings")
     if autoescape and any(isinstance(text, Markup) for text in texts):
         return Markup("").join(texts)
     return "".join(texts)

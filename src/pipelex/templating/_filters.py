@@ -104,7 +104,7 @@ def _prepared(state: RenderState, name: str, value: Any) -> Any:
         return value
     if name in _OF_TEXT:
         text = as_text(value)
-        state.spend(len(text) // 256, "work on texts")
+        state.spend(len(text) // 256, "work on strings")
         return text
     plain = None if name in _OF_NONE and is_nothing(value) else bare(value)
     if name in _OF_ITEMS and not isinstance(plain, Undefined):
@@ -114,7 +114,7 @@ def _prepared(state: RenderState, name: str, value: Any) -> Any:
 
 def _items(state: RenderState, value: Any, name: str) -> Any:
     if isinstance(value, str):
-        state.spend(len(value) // (1 if name == "list" else 16), "work on texts")
+        state.spend(len(value) // (1 if name == "list" else 16), "work on strings")
         return value
     if isinstance(value, ObjectValue) and isinstance(value.template_shape, ObjectShape):
         return as_members(value)
@@ -308,7 +308,7 @@ def _addend(item: Any) -> Any:
     if isinstance(plain, Undefined):
         fail(f"{reason(plain)}, so 'sum' cannot add it; 'select' leaves such values out")
     if not isinstance(plain, int | float):
-        fail(f"'sum' adds numbers, not {in_words(plain)}; use 'join' for texts")
+        fail(f"'sum' adds numbers, not {in_words(plain)}; use 'join' for strings")
     return plain
 
 

@@ -137,7 +137,7 @@ class DevServer:
         deadline = loop.time() + _START_SECONDS
         while True:
             if self.process is not None and self.process.poll() is not None:
-                raise _broken(f"the Temporal server ended at once with status {self.process.returncode}", self.log)
+                raise _broken(f"the Temporal server exited at once with status {self.process.returncode}", self.log)
             if _accepts(self.host, self.port):
                 try:
                     client = await Client.connect(self.target, namespace=self.namespace)

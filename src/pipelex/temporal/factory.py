@@ -51,7 +51,7 @@ class TemporalFactory:
 
     def missing_worker(self) -> PipelexError:
         """See `OrchestratorFactory.missing_worker`; the worker is installed together with the orchestrator."""
-        return _missing("the installation of pipelex names no worker for Temporal", "Install it again")
+        return _missing("this installation of pipelex has no worker for Temporal", "Install it again")
 
     def open(self, setup: OrchestratorSetup) -> "TemporalOrchestrator":
         """See `OrchestratorFactory.open`."""

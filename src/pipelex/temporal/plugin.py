@@ -195,10 +195,10 @@ def _require_converter(config: PayloadCodecConfig, converter: DataConverter) -> 
     for key, is_lacking in lacking.items():
         if is_lacking:
             raise ConfigurationError(
-                f"[temporal.payload_codec_config] sets '{key}', and the client of this worker has a data converter that "
-                "does not know of it",
-                advice="Give the client `pipelex.temporal.codec.data_converter(config, settings, target)`, by PipelexPlugin "
-                "or by itself.",
+                f"[temporal.payload_codec_config] sets '{key}', but the client of this worker has a data converter "
+                "that ignores it",
+                advice="Give the client `pipelex.temporal.codec.data_converter(config, settings, target)`, through "
+                "PipelexPlugin or directly.",
             )
 
 

@@ -99,5 +99,5 @@ def _runtime(log: LoggingConfig | None, metrics: MetricsTarget | None) -> Runtim
             f"metrics cannot be served at '{where}': {refused}",
             category=ErrorCategory.CONFIGURATION,
             params={"component": "metrics"},
-            advice="Give HOST:PORT of an address of this machine that is free, or the http address of a collector.",
+            advice="Give HOST:PORT with a free port of this machine, or the http address of a collector.",
         ) from None

@@ -213,7 +213,7 @@ def test_the_default_backend_comes_before_the_fallback_order(tmp_path: Path):
         (
             {"model": "small", "temperature": 1, "reasoning_effort": "low", "reasoning_budget": 5},
             "method.schema_violation",
-            "exclude each other",
+            "cannot be used together",
         ),
     ],
 )

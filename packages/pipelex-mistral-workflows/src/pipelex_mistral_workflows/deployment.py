@@ -117,5 +117,5 @@ def served() -> Deployment:
         RuntimeError: there is none.
     """
     if _serving.deployment is None:
-        raise RuntimeError("this process serves no deployment of Pipelex: start it with `pipelex worker`")
+        raise RuntimeError("this process does not serve a Pipelex deployment: start it with `pipelex worker`")
     return _serving.deployment

@@ -210,7 +210,7 @@ class MistralHost:
             PipelexError: there is no value, or it cannot be loaded.
         """
         if carried is None:
-            raise malformed("what the execution was started with has no crate")
+            raise malformed("the execution was started without a crate")
         if isinstance(carried, str):
             return carried.encode()
         stored = stored_in(carried)

@@ -33,7 +33,7 @@ class MistralWorker:
             given.append("no-sandbox")
         if given:
             raise ConfigurationError(
-                f"a worker of Mistral Workflows has no use for --{given[0]}",
+                f"a worker of Mistral Workflows does not take --{given[0]}",
                 advice="Leave it out; `[mistral_workflows]` says what the worker serves.",
             )
         parse_mistral_config(settings)
@@ -57,7 +57,7 @@ class MistralWorker:
             facts = {
                 "deployment": config.deployment_name,
                 "api": config.server_url,
-                "exposed": ", ".join(exposed) or "no pipe; any pipe runs by `pipelex run`",
+                "exposed": ", ".join(exposed) or "no pipe; `pipelex run` runs any pipe",
                 "limited": ", ".join(config.lanes) or "no backend",
             }
             hooks.on_ready(Serving(facts=facts, fields=facts))
@@ -142,7 +142,7 @@ async def _tell_when_ready(port: int, on_ready: Callable[[], None]) -> None:
 def _refused(why: str) -> PipelexError:
     return PipelexError(
         "runtime.unavailable",
-        f"the worker of Mistral Workflows could not go on: {why}",
+        f"the worker of Mistral Workflows had to stop: {why}",
         category=ErrorCategory.TRANSIENT,
         params={"dependency": "mistral_workflows"},
         advice="Check `[mistral_workflows] server_url` and the key; LOG_LEVEL=INFO shows what the SDK does.",

@@ -121,7 +121,7 @@ async def _run_exposed(pipe: str, given: Any) -> Members:
     if isinstance(given, Mapping) and JOB in given:
         return await _run_pipe(_job_in(given))
     if given is not None and not isinstance(given, Mapping):
-        raise malformed(f"pipe '{pipe}' is started with an object of its inputs")
+        raise malformed(f"pipe '{pipe}' must be started with an object that holds its inputs")
     inputs = cast("Mapping[str, Json]", given or {})
     deployment = served()
     run_id = names.run_id_of(workflow.info().workflow_id)
@@ -175,14 +175,14 @@ def _read[J: Wire](model: type[J], data: bytes) -> J:
     try:
         return model.model_validate_json(data)
     except ValueError:
-        raise malformed("the job of an execution is none of this release of Pipelex") from None
+        raise malformed("this release of Pipelex cannot read the job of the execution") from None
 
 
 def _job_in(given: Any) -> Carried:
     job = cast("Mapping[str, Json]", given).get(JOB) if isinstance(given, Mapping) else None
     if not isinstance(job, Mapping):
         raise malformed(
-            f"this workflow is started with a job of Pipelex, as the member '{JOB}'; `pipelex run` writes one"
+            f"this workflow must be started with a Pipelex job, as the member '{JOB}'; `pipelex run` writes one"
         )
     return Carried.from_json(job)
 

@@ -28,7 +28,7 @@ def attributes_of(given: Sequence[str], tags: Sequence[str]) -> Attributes:
     for each in given:
         name, equals, value = each.partition("=")
         if not equals or not name:
-            raise Misuse(f"--attribute {each}: it is NAME=VALUE")
+            raise Misuse(f"--attribute {each}: write NAME=VALUE")
         found.setdefault(name, []).append(value)
     if tags:
         found.setdefault(TAGS, []).extend(tags)

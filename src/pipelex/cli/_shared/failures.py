@@ -75,7 +75,7 @@ def _file_problem(failed: OSError) -> PipelexError:
         f"'{failed.filename}' cannot be read or written: {failed.strerror}",
         category=ErrorCategory.CONFIGURATION,
         params={"component": "files"},
-        advice="Name another place, or make this one accessible.",
+        advice="Choose another path, or make this one accessible.",
     )
 
 
@@ -179,9 +179,9 @@ def _with_near_names(message: str) -> str:
     if (extra := re.fullmatch(r"Got unexpected extra argument\(s\) \(([A-Za-z_]\w*=.*)\)", message)) is not None:
         return f"{message}: an input is given as -i {shlex.quote(extra[1])}"
     if message.startswith("Input should be a valid integer"):
-        return "a whole number is wanted."
+        return "it must be a whole number."
     if message.startswith("Input should be a valid number"):
-        return "a number is wanted."
+        return "it must be a number."
     if (bound := re.fullmatch(r"Input should be (greater|less) than or equal to (\S+)", message)) is not None:
         return f"it is {'at least' if bound[1] == 'greater' else 'at most'} {bound[2]}."
     found = re.fullmatch(r"Value error, '(.*)' is not one of ('.*')\.", message)

@@ -65,7 +65,7 @@ def _refuse_empty(args: Sequence[str]) -> None:
         elif value or not arg.startswith("--") or arg == option:
             continue
         what = f"the value of {option}" if option else "an argument"
-        raise Misuse(f"{what} is empty; a variable of the shell that is not set makes it so")
+        raise Misuse(f"{what} is empty; perhaps a shell variable is not set")
 
 
 def argument_name(argument: Any) -> str:

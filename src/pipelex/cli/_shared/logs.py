@@ -75,7 +75,7 @@ def set_up_logging(settings: "Settings") -> list[Fault]:
         root.addHandler(_CliHandler(logging.CRITICAL + 1))
     for sink in log.sinks if log.level != "OFF" else ():
         if sink == "otlp":
-            detail = "logs are not sent over OTLP by this release"
+            detail = "this release does not send logs over OTLP"
             warnings.append(settings.fault("runtime.log.sinks", detail, severity="warning"))
             continue
         handler = _CliHandler(to_stdout=log.console_target == "stdout")

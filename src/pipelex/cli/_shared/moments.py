@@ -28,5 +28,5 @@ def moment_of(text: str, option: str) -> datetime:
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise Misuse(f"{option} {text}: it is a time ago such as 30m, 2h or 1d, or a date such as 2026-01-31") from None
+        raise Misuse(f"{option} {text}: give a time ago, such as 30m, 2h or 1d, or a date such as 2026-01-31") from None
     return found.astimezone()

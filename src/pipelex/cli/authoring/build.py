@@ -99,9 +99,11 @@ class JobFlags:
         list[str] | None,
         typer.Option("--inputs", "-i", metavar="INPUTS", help="The inputs, as `pipelex run` takes them; repeatable."),
     ] = None
-    run_id: Annotated[str | None, typer.Option("--run-id", metavar="ID", help="The run's id, if you choose it.")] = None
+    run_id: Annotated[str | None, typer.Option("--run-id", metavar="ID", help="The run's id, if you choose one.")] = (
+        None
+    )
     format: Annotated[
-        JobFormat, typer.Option("--format", "-f", help="JSON, or the command of `temporal` that starts it.")
+        JobFormat, typer.Option("--format", "-f", help="JSON, or the `temporal` command that starts it.")
     ] = JobFormat.JSON
     output: OutputOption = None
     library_dir: LibraryDirs = None

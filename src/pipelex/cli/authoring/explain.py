@@ -124,7 +124,7 @@ def _list_all(is_json: bool) -> None:
 def _print_list(found: "list[Explanation]", paint: "Paint") -> None:
     rows = [(each.code, _first_sentence(each.cause)) for each in found if not each.is_servers]
     out(table(rows, ("code", "meaning"), paint))
-    tell_out(f"\n{len(found) - len(rows)} more codes come only from servers of the protocol: `pipelex explain --json`.")
+    tell_out(f"\n{len(found) - len(rows)} more codes come only from protocol servers: `pipelex explain --json`.")
 
 
 def _first_sentence(text: str) -> str:

@@ -48,7 +48,7 @@ class FixFlags:
         bool, typer.Option("--unsafe", help="Also apply rewrites that may change what the method means.")
     ] = False
     max_iterations: Annotated[
-        int | None, typer.Option("--max-iterations", min=0, help="The most rounds of rewriting.")
+        int | None, typer.Option("--max-iterations", min=0, help="The maximum number of rewriting rounds.")
     ] = None
     allow_signatures: Annotated[
         bool, typer.Option("--allow-signatures", help="Accept pipes that are declared but not written yet.")
@@ -63,7 +63,7 @@ class FixFlags:
 
 @app.callback(epilog=_EXAMPLES)
 def fix() -> None:
-    """Rewrite older forms of bundles to the current standard, comments and layout kept.
+    """Rewrite older forms of bundles to the current standard, keeping comments and layout.
 
     Nothing is written without --write. A rewrite that may change the meaning of a method is only shown, unless --unsafe
     is given. The inputs and outputs of the main pipe and of exported pipes are never changed to silence a fault.
@@ -103,7 +103,7 @@ def function_names(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Bundle files (.mthds, .plx), or folders.")],
     flags: FixFlags,
 ) -> None:
-    """Write import paths for flat names of functions, and change nothing else."""
+    """Replace flat names of functions with import paths, and change nothing else."""
     from dataclasses import asdict
 
     bundle(ctx=ctx, paths=paths, **{**asdict(flags), "select": ["function-path"]})

@@ -27,7 +27,7 @@ app = command_app()
 
 @app.command(epilog=_EXAMPLES)
 def lsp(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log on standard error.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")] = False,
     stdio: Annotated[
         bool, typer.Option("--stdio", hidden=True, help="No effect: the server always uses standard input and output.")
     ] = True,

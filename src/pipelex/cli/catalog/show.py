@@ -96,7 +96,7 @@ def config(
 def models(
     ctx: typer.Context,
     backend: Annotated[str, typer.Argument(metavar="BACKEND", help="Id of a backend: see `pipelex show backends`.")],
-    flat: Annotated[bool, typer.Option("--flat", help="Print only the handles, one a line.")] = False,
+    flat: Annotated[bool, typer.Option("--flat", help="Print only the handles, one per line.")] = False,
     is_json: JsonFlag = False,
 ) -> None:
     """List the models that a backend serves, whether or not its credentials are there."""

@@ -61,7 +61,7 @@ class RunFlags:
     ] = None
     attribute: AttributeOption = None
     tag: TagOption = None
-    detach: Annotated[bool, typer.Option("--detach", help="On Temporal: start, print the run's id, leave.")] = False
+    detach: Annotated[bool, typer.Option("--detach", help="On Temporal: start the run, print its id and exit.")] = False
     cancel_on_interrupt: Annotated[
         bool, typer.Option("--cancel-on-interrupt", help="On Temporal: Ctrl-C cancels the run instead of detaching.")
     ] = False
@@ -69,8 +69,8 @@ class RunFlags:
         bool | None,
         typer.Option(
             "--wait/--no-wait",
-            help="On Temporal: go on when the server is missing or refuses; stop when no worker polls the queue. "
-            "Without either: wait for workers, not for a server.",
+            help="On Temporal: --wait also waits for a server that is missing or refuses; --no-wait stops if no worker "
+            "polls the queue. Without either, a run waits for workers, but not for a server.",
             show_default=False,
         ),
     ] = None

@@ -105,7 +105,7 @@ def _check_may_hold_inputs(text: str, pipe: "Pipe") -> None:
         file = shlex.quote(text.rstrip("/").rpartition("/")[2] or "inputs.json")
         advice = f"For an image or a document: -i {name}={shlex.quote(text)}. For a file of inputs, fetch it first: -i {file}"
     elif text.endswith(BUNDLE_SUFFIXES):
-        wrong = InputError("input.invalid", f"'{text}' is a method, and holds no inputs", field="")
+        wrong = InputError("input.invalid", f"'{text}' is a method, not a file of inputs", field="")
         advice = f"To give its text to an input: -i {name}=@{shlex.quote(text)}"
     else:
         return

@@ -165,7 +165,7 @@ class OneRun:
         if not self._app.orchestrator.is_durable:
             return ["Interrupted; the run was cancelled.", *self._going_on_here(run_id)]
         return [
-            f"Interrupted; run {run_id} goes on.",
+            f"Interrupted; run {run_id} continues.",
             f"  Get its result:  pipelex runs result {run_id}",
             f"  Cancel it:       pipelex runs cancel {run_id}",
         ]

@@ -123,7 +123,7 @@ class RowsRun:
         )
 
     def _tell_how_to_go_on(self) -> None:
-        under_way = " Those under way go on." if self._app.orchestrator.is_durable and self._is_under_way else ""
+        under_way = " Those under way continue." if self._app.orchestrator.is_durable and self._is_under_way else ""
         lines = [
             f"Interrupted after {len(self._ended)} of {len(self._many.inputs)} rows.{under_way}",
             f"  Go on with the others: the same command with --run-id {self._run_id}",

@@ -29,7 +29,7 @@ def prepare_stand_in(app: "Pipelex", method: "Method", pipe: "Pipe") -> None:
     if not has_engine():  # the call that needs the engine says how to install it
         return
     say(
-        f"{paint_err()('note:', 'cyan')} no other model can be called, so a tiny local one (SmolLM2-135M) answers: good for "
-        "a try, not for work. Set a provider's key, or type: pipelex init"
+        f"{paint_err()('note:', 'cyan')} no other model can be called, so a tiny local one (SmolLM2-135M) answers: fine for "
+        "a trial, not for real work. Set a provider's key, or type: pipelex init"
     )
     fetch_weights(app.deck.catalog.backends[backend], lambda: say(f"{ANNOUNCED}…"))

@@ -128,7 +128,7 @@ def print_run_result(
         try:
             if state.has_ended:
                 return app, await handle.result()
-            leave = f"Run {handle.run_id} goes on. Get its result: pipelex runs result {handle.run_id}"
+            leave = f"Run {handle.run_id} continues. Get its result: pipelex runs result {handle.run_id}"
             places.if_interrupted = leave  # even if the run is in another process of this machine
             with progress(handle.run_id, is_silent=is_json) as shown:
                 return app, await follow(handle, shown)

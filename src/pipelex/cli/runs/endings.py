@@ -21,8 +21,8 @@ def ending_text(run_id: str, state: RunState) -> str:
             return f"Run {run_id} is cancelled."
         case RunState.RUNNING:
             return (
-                f"Run {run_id} was asked to end, and has not ended yet: nothing new is started, and calls under way "
-                f"come to their end. See: pipelex runs show {run_id}"
+                f"Run {run_id} was asked to end but has not ended yet: nothing new starts, and calls under way "
+                f"are allowed to finish. See: pipelex runs show {run_id}"
             )
         case _:
             return f"Run {run_id} was asked to end, but had already ended: {state.words}."
@@ -40,6 +40,6 @@ def detached_text(run_id: str, found: RunState | None, note: str | None) -> str:
         case None | RunState.RUNNING:
             return f"{note or 'Started.'} Follow it with: pipelex runs watch {run_id}"
         case RunState.COMPLETED:
-            return f"Run '{run_id}' completed before. Get its result: pipelex runs result {run_id}"
+            return f"Run '{run_id}' has already completed. Get its result: pipelex runs result {run_id}"
         case _:
             return note or f"Run '{run_id}' has ended: {found.words}."

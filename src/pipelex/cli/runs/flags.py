@@ -121,8 +121,8 @@ class ReplayFlags:
         bool, typer.Option("--dry-run", help="Only say what would be reused, and what would be paid for.")
     ] = False
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False
-    detach: Annotated[bool, typer.Option("--detach", help="Durable runs: start, print the new run's id, leave.")] = (
-        False
-    )
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Durable runs: start the new run, print its id and exit.")
+    ] = False
     server: ServerOption = None
     json: JsonFlag = False

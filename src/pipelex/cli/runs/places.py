@@ -63,7 +63,7 @@ class RunPlaces:
     def follows(self, app: "Pipelex", run_id: str) -> None:
         """Note the run that the command waits for, so that a message can say what an interruption does to it."""
         self.if_interrupted = (
-            f"Run {run_id} goes on. Follow it with: pipelex runs watch {run_id}"
+            f"Run {run_id} continues. Follow it with: pipelex runs watch {run_id}"
             if app.orchestrator.is_durable
             else f"Run {run_id} was cancelled. Continue without paying twice: pipelex runs retry {run_id}"
         )

@@ -122,7 +122,7 @@ def _member(given: str) -> tuple[str, Json]:
     key, equals, text = given.partition("=")
     if not equals or not re.fullmatch(r"pipe(\.[^.\s]+){2,}", key):
         raise Misuse(
-            f"--set {given}: it is pipe.CODE.MEMBER=VALUE, such as --set 'pipe.summarize.prompt=Be brief: $text'"
+            f"--set {given}: write pipe.CODE.MEMBER=VALUE, such as --set 'pipe.summarize.prompt=Be brief: $text'"
         )
     if text.startswith("@"):
         try:

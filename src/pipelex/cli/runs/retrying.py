@@ -40,7 +40,7 @@ def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server
     handle, result = with_places(ctx, server, work)
     where = "where it failed" if start_over is None else f"'{start_over}'"
     if result is None:
-        words = f"Run {handle.run_id} goes on from {where}. Follow it with: pipelex runs watch {handle.run_id}"
+        words = f"Run {handle.run_id} continues from {where}. Follow it with: pipelex runs watch {handle.run_id}"
         if is_json:
             print_json({"pipeline_run_id": handle.run_id, "state": "restarted"})
         else:
@@ -51,7 +51,7 @@ def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server
     else:
         print_result(result, None)
         say_files(result)
-        say(f"Run {handle.run_id} went on from {where}, and completed.")
+        say(f"Run {handle.run_id} continued from {where}, and completed.")
     end_with_failures(result)
 
 

@@ -135,7 +135,7 @@ def create(ctx: typer.Context, schedule: str, target: str, flags: MethodFlags) -
         await schedules.create(schedule, await asked.request(schedule), timing, is_paused=flags.paused, note=flags.note)
         return await schedules.show(schedule)
 
-    report(_on_server(app, work), f"Schedule {schedule} is made.", is_json=flags.json)
+    report(_on_server(app, work), f"Schedule {schedule} was created.", is_json=flags.json)
 
 
 def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodFlags) -> None:
@@ -155,7 +155,7 @@ def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodF
         await schedules.update(schedule, request, timing)
         return await schedules.show(schedule)
 
-    report(_on_server(app, work), f"Schedule {schedule} is updated.", is_json=flags.json)
+    report(_on_server(app, work), f"Schedule {schedule} was updated.", is_json=flags.json)
 
 
 async def _newer(
@@ -305,7 +305,7 @@ def backfill(
     if is_json:
         print_json({"schedule_id": schedule, "start": begin.isoformat(), "end": until.isoformat()})
     else:
-        tell_out(f"Schedule {schedule} starts its runs of {begin.isoformat()} to {until.isoformat()}.")
+        tell_out(f"Schedule {schedule} starts its runs from {begin.isoformat()} to {until.isoformat()}.")
 
 
 def delete(ctx: typer.Context, schedule: str, *, server: str | None, is_json: bool) -> None:
@@ -318,4 +318,4 @@ def delete(ctx: typer.Context, schedule: str, *, server: str | None, is_json: bo
     if is_json:
         print_json({"schedule_id": schedule, "deleted": True})
     else:
-        tell_out(f"Schedule {schedule} is deleted; its runs stay.")
+        tell_out(f"Schedule {schedule} was deleted; its runs remain.")

@@ -27,7 +27,7 @@ Examples:
 
 app = command_app(no_args_is_help=True)
 
-ScheduleId = Annotated[str, typer.Argument(metavar="ID", help="The schedule's id; ids of its runs begin with it.")]
+ScheduleId = Annotated[str, typer.Argument(metavar="ID", help="The schedule's id; the ids of its runs begin with it.")]
 
 
 @app.callback(epilog=_EXAMPLES)
@@ -43,7 +43,7 @@ def create(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A bundle file, a folder, or a pipe's code.")],
     flags: MethodFlags,
 ) -> None:
-    """Make a schedule for a method."""
+    """Create a schedule for a method."""
     from pipelex.cli.schedule.actions import create as work
 
     work(ctx, schedule_id, target, flags)
@@ -59,7 +59,7 @@ def update(
         str | None, typer.Argument(metavar="TARGET", help="The newer method; without it, only inputs and times change.")
     ] = None,
 ) -> None:
-    """Give a schedule a newer method, other inputs or other times; runs that go on stay as they are."""
+    """Give a schedule a newer method, other inputs or other times; runs already under way are not affected."""
     from pipelex.cli.schedule.actions import update as work
 
     work(ctx, schedule_id, target, flags)
@@ -89,7 +89,7 @@ def pause(
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Pause a schedule; runs that go on stay as they are."""
+    """Pause a schedule; runs already under way are not affected."""
     from pipelex.cli.schedule.actions import change
 
     change(ctx, schedule_id, "pause", note, server=server, is_json=is_json)
@@ -147,7 +147,7 @@ def backfill(
 
 @app.command(epilog=_EXAMPLES)
 def delete(ctx: typer.Context, schedule_id: ScheduleId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
-    """Delete a schedule; its runs stay."""
+    """Delete a schedule; its runs remain."""
     from pipelex.cli.schedule.actions import delete as work
 
     work(ctx, schedule_id, server=server, is_json=is_json)

@@ -141,7 +141,7 @@ def length(option: str, text: str) -> timedelta:
     try:
         found: timedelta = TypeAdapter(RequiredLimit).validate_python(text)
     except ValidationError:
-        raise Misuse(f"{option} {text}: it is a length of time, such as 30m or 2h") from None
+        raise Misuse(f"{option} {text}: give a length of time, such as 30m or 2h") from None
     return found
 
 
@@ -155,5 +155,5 @@ def moment(option: str, text: str) -> datetime:
     try:
         found = parse(text)
     except ValueError:
-        raise Misuse(f"{option} {text}: it is a point in time, such as 2026-12-01T09:00") from None
+        raise Misuse(f"{option} {text}: give a point in time, such as 2026-12-01T09:00") from None
     return found if found.tzinfo is not None else found.astimezone()

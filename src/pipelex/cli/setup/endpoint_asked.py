@@ -143,7 +143,7 @@ def _check_that_a_model_can_be_told(
     elif listing.needs_key:
         why = "it lists its models only to those with a key"
     elif listing.is_strange:
-        why = f"its certificate is of an authority that is not known here, so they cannot be listed; {_OWN_CA}"
+        why = f"its certificate was issued by an authority that is not known here, so they cannot be listed; {_OWN_CA}"
     else:
         why = "it lists none" if listing.is_there else "it does not answer now, so they cannot be listed"
     raise Misuse(f"name a model of {address} with --model NAME; {why}")
@@ -153,7 +153,7 @@ def _tell(address: str, listing: "EndpointListing", models: Sequence[str], varia
     from pipelex.inference.health import is_listed
 
     if listing.is_strange:
-        say(f"Note: the certificate of {address} is of an authority that is not known here; {_OWN_CA}.")
+        say(f"Note: the certificate of {address} was issued by an authority that is not known here; {_OWN_CA}.")
     elif not listing.is_there:
         say(f"Note: {address} does not answer now.")
     elif listing.needs_key and variable:

@@ -28,17 +28,22 @@ class GatewayFlags:
     ] = None
     ca_bundle: Annotated[
         Path | None,
-        typer.Option("--ca-bundle", metavar="FILE", help="The certificates (PEM) to check the endpoint's against."),
+        typer.Option(
+            "--ca-bundle",
+            metavar="FILE",
+            help="The CA certificates (PEM) that the endpoint's certificate is checked against.",
+        ),
     ] = None
     verify: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="Whether its certificate is checked; not to is for tests only.")
+        bool,
+        typer.Option("--verify/--no-verify", help="Whether to check its certificate. Skip the check only in tests."),
     ] = True
     token_parameter: Annotated[
         Literal["max_tokens", "max_completion_tokens"] | None,
         typer.Option(
             "--token-parameter",
             metavar="NAME",
-            help="What it calls the limit of tokens: max_tokens or max_completion_tokens.",
+            help="Its name for the token limit: max_tokens or max_completion_tokens.",
         ),
     ] = None
 
@@ -81,5 +86,5 @@ class GatewayFlags:
 def _header(given: str) -> tuple[str, str]:
     found = _HEADER.fullmatch(given.strip())
     if found is None:
-        raise Misuse(f"--header {given}: it is NAME=VALUE, such as --header 'X-Team=support'")
+        raise Misuse(f"--header {given}: write NAME=VALUE, such as --header 'X-Team=support'")
     return found[1], found[2].strip()

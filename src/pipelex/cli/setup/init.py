@@ -73,12 +73,12 @@ def init(
     name: Annotated[str | None, typer.Option("--name", metavar="ID", help="The name of the endpoint.")] = None,
     *,
     flags: GatewayFlags,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there; each one is named.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files, and name each one.")] = False,
 ) -> None:
     """Make an endpoint the default: answer at most three questions, or give flags.
 
-    With your consent, it looks for model servers on this machine. Existing files are kept, and named. Files that it
-    writes need no trust.
+    With your consent, it looks for model servers on this machine. It keeps existing files and names them. The files
+    it writes need no trust.
     """
     from pipelex.config import load_settings
 

@@ -42,7 +42,7 @@ def dev(
         bool, typer.Option("--in-memory", help="Keep nothing on disk; histories end with the command.")
     ] = False,
 ) -> None:
-    """Run a Temporal development server, set up, and one worker, until Ctrl-C.
+    """Run a configured Temporal development server and one worker until Ctrl-C.
 
     Histories are kept in `.pipelex/dev/temporal.db`. In another terminal, `pipelex run … --durable` runs on it.
     """

@@ -24,7 +24,7 @@ class WorkerFlags:
         typer.Option(
             "--orchestrator",
             metavar="NAME",
-            help="The orchestrator whose runs it takes up: temporal, mistral-workflows, or another.",
+            help="The orchestrator whose runs it executes: temporal, mistral-workflows, or another.",
         ),
     ] = None
     task_queue: Annotated[

@@ -110,7 +110,7 @@ def hooks_of(ctx: typer.Context, settings: "Settings", readiness: Readiness) -> 
     def on_giving_up() -> None:
         announce(
             settings,
-            "Ended before all was cleaned up: it took too long. What was not reported will be done again elsewhere.",
+            "Ended before the clean-up was complete: it took too long. Another worker repeats what was not reported.",
         )
 
     return WorkerHooks(

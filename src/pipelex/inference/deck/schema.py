@@ -283,7 +283,7 @@ class ModelPreset(_Table):
     def _exclude(self) -> "ModelPreset":
         for one, other in (("reasoning_effort", "reasoning_budget"), ("quality", "nb_steps")):
             if getattr(self, one, None) is not None and getattr(self, other, None) is not None:
-                raise ValueError(f"{one!r} and {other!r} exclude each other")
+                raise ValueError(f"{one!r} and {other!r} cannot be used together")
         return self
 
 

@@ -53,7 +53,7 @@ def parse_construct(value: Any) -> Any:
     if not table:
         raise refuse("construct_empty", "a nested construct needs at least one field", "construct")
     if "from" in table and "template" in table:
-        raise refuse("construct_keys", "'from' and 'template' exclude each other", "construct")
+        raise refuse("construct_keys", "'from' and 'template' cannot be used together", "construct")
     # `from` and `template` are keys of the language only if their value is a string: a nested concept may have fields
     # of these names.
     if isinstance(table.get("from"), str):

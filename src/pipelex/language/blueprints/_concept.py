@@ -146,5 +146,5 @@ class ConceptBlueprint(Blueprint):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.refines is not None and self.structure is not None:
-            raise refuse("refines_structure", "'refines' and 'structure' exclude each other", "structure")
+            raise refuse("refines_structure", "'refines' and 'structure' cannot be used together", "structure")
         return self

@@ -42,7 +42,9 @@ class PipeStep(Blueprint):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.nb_output is not None and self.multiple_output is not None:
-            raise refuse("step_multiplicity", "'nb_output' and 'multiple_output' exclude each other", "multiple_output")
+            raise refuse(
+                "step_multiplicity", "'nb_output' and 'multiple_output' cannot be used together", "multiple_output"
+            )
         if (self.batch_over is None) != (self.batch_as is None):
             raise refuse("step_batch", "'batch_over' and 'batch_as' must be set together", "batch_over", "batch_as")
         if self.batch_over is not None and self.batch_over == self.batch_as:

@@ -74,10 +74,10 @@ def check_judge_kind(
     criteria: JudgeCriteria | None,
     threshold: float | None,
 ) -> None:
-    """Refuse keys that exclude each other, and options or levels that are too few to choose from."""
+    """Refuse keys that cannot be used together, and options or levels that are too few to choose from."""
     if options is not None and levels is not None:
         raise refuse(
-            "judge_kind", "'options' and 'levels' exclude each other", "options", "levels", "criteria", "threshold"
+            "judge_kind", "'options' and 'levels' cannot be used together", "options", "levels", "criteria", "threshold"
         )
     if options is not None and len(options) < 2:
         raise refuse("judge_options", "'options' needs at least two entries", "options")

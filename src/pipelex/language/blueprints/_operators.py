@@ -271,7 +271,7 @@ class PipeDocGenBlueprint(PipeBlueprint):
         if self.template is not None and self.template_file is not None:
             raise refuse(
                 "docgen_template",
-                "'template' and 'template_file' exclude each other",
+                "'template' and 'template_file' cannot be used together",
                 "template_file",
                 "template",
                 "format",

@@ -32,7 +32,7 @@ class LLMSettings(Blueprint):
     def _check(self) -> Self:
         if self.reasoning_effort is not None and self.reasoning_budget is not None:
             raise refuse(
-                "reasoning", "'reasoning_effort' and 'reasoning_budget' exclude each other", "reasoning_budget"
+                "reasoning", "'reasoning_effort' and 'reasoning_budget' cannot be used together", "reasoning_budget"
             )
         return self
 
@@ -71,7 +71,7 @@ class ImageSettings(Blueprint):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.quality is not None and self.nb_steps is not None:
-            raise refuse("quality_steps", "'quality' and 'nb_steps' exclude each other", "nb_steps")
+            raise refuse("quality_steps", "'quality' and 'nb_steps' cannot be used together", "nb_steps")
         return self
 
 

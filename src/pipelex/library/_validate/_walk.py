@@ -317,7 +317,7 @@ class Walk:
                 self.checks.report(
                     self.pipe,
                     "method.input_unused",
-                    f"input '{name}' of '{self.label}' is never read: no {reader} takes it; remove it, or use it",
+                    f"input '{name}' of '{self.label}' is never read: no {reader} uses it; remove it or use it",
                     "inputs",
                     name,
                     category="extraneous_input_variable",

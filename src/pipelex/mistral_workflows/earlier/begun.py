@@ -66,7 +66,7 @@ async def read_carried(platform: Platform, run_id: str, execution_id: str) -> Ca
                 return Carried.from_json(as_object(cast("Members", first)[JOB]))
         elif kind_of(event) == _DONE and activity_in(event) == PREPARE:
             return Carried.from_json(as_object(await platform.values.value(payload_in(event, "result"))))
-    raise _unreadable(run_id, "its events do not tell")
+    raise _unreadable(run_id, "its events do not contain it")
 
 
 def _unreadable(run_id: str, why: str) -> PipelexError:

@@ -37,7 +37,7 @@ def payload_in(event: Members, name: str) -> Json:
     if told.get("encoding_options"):
         raise unsupported(
             "replay",
-            "the platform keeps what runs were given and gave, encrypted or elsewhere: it cannot be read back",
-            "Start the run anew.",
+            "the platform keeps the inputs and results of runs encrypted or elsewhere, so they cannot be read back",
+            "Start a new run.",
         )
     return told.get("value")

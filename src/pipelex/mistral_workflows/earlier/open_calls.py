@@ -98,7 +98,7 @@ async def until_answered(api: MistralAPI, run_id: str, ended: datetime, within: 
         count = await _count(api, run_id)
     if count:
         logger.warning(
-            "%s of run '%s' did not end within %g seconds after it; a result that still comes is paid for again",
+            "%s of run '%s' did not end within %g seconds of its end; a result that arrives later will be paid for again",
             _calls(count),
             run_id,
             within.total_seconds(),

@@ -72,7 +72,7 @@ def events_of(history: Json) -> list[Members]:
     if not isinstance(found, list):
         raise EngineUnavailable(
             "runtime.unavailable",
-            "Mistral's API gives a history without events",
+            "Mistral's API returned a history without events",
             params={"dependency": "mistral_workflows"},
         )
     return cast("list[Members]", found)
@@ -156,5 +156,5 @@ async def until_closed(api: MistralAPI, run_id: str, root: str) -> None:
         if each["execution_id"] != root and not STATES.get(str(each.get("status")), RunState.RUNNING).has_ended
     ]:
         if asyncio.get_running_loop().time() > deadline:
-            raise goes_on(run_id, detail=f"run '{run_id}' has ended, and its pipe '{running[0]}' not yet")
+            raise goes_on(run_id, detail=f"run '{run_id}' has ended, but its pipe '{running[0]}' has not")
         await asyncio.sleep(_LOOK_SECONDS)

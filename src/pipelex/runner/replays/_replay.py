@@ -154,7 +154,7 @@ async def _inputs(
     if missing:
         raise PipelexError(
             "input.missing",
-            f"pipe '{pipe}' needs an input that the earlier run has not: {', '.join(missing)}",
+            f"pipe '{pipe}' needs an input that the earlier run does not have: {', '.join(missing)}",
             category=ErrorCategory.CONTENT,
             params={"input": missing[0]},
             advice="Give it with --input name=value.",

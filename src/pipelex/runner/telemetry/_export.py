@@ -87,14 +87,14 @@ def _provider(settings: Settings, endpoint: str) -> "TracerProvider | None":
         if settings.runtime.telemetry.endpoint:
             raise PipelexError(
                 "runtime.misconfigured",
-                f"{_KEY} is set, and the OpenTelemetry SDK is not installed",
+                f"{_KEY} is set, but the OpenTelemetry SDK is not installed",
                 category=ErrorCategory.CONFIGURATION,
                 params={"component": "telemetry"},
                 location=settings.location(_KEY),
                 advice=_how_to_install(),
             ) from None
         logger.warning(
-            "The environment names a collector of spans, and the OpenTelemetry SDK is not installed. %s",
+            "The environment names a collector of spans, but the OpenTelemetry SDK is not installed. %s",
             _how_to_install(),
         )
         return None

@@ -126,7 +126,7 @@ def _require_declared(name: str, config: TemporalConfig) -> CustomAttribute:
         return declared[name]
     if name in SEARCH_ATTRIBUTES:
         known = ", ".join(declared) or "none so far"
-        advice = f"Take an attribute of your own, of [temporal.search_attributes.custom]: {known}."
+        advice = f"Use an attribute of your own, from [temporal.search_attributes.custom]: {known}."
         raise _refused(name, f"the search attribute {name!r} is set by Pipelex itself", advice)
     near = near_names(name, [*declared, TAGS], most=1)
     hint = f"; did you mean {near[0]!r}?" if near and near[0] in declared else ""

@@ -244,5 +244,5 @@ class TemporalRun:
             f"Temporal did not answer about run '{self.run_id}': {failed.message}",
             params={"dependency": "temporal"},
             category=ErrorCategory.TRANSIENT,
-            advice=f"The run is where it was. Its result, later: pipelex runs result {self.run_id}",
+            advice=f"The run is not affected. Get its result later: pipelex runs result {self.run_id}",
         )

@@ -140,7 +140,7 @@ class Schedules:
         except ScheduleAlreadyRunningError:
             raise PipelexError(
                 "request.idempotency_conflict",
-                f"there is a schedule '{id_}' already",
+                f"the schedule '{id_}' already exists",
                 category=ErrorCategory.CONTENT,
                 advice=f"Change it with `pipelex schedule update {id_} …`, or give another id.",
             ) from None
@@ -227,7 +227,7 @@ class Schedules:
         await self._told(id_, self._handle(id_).backfill(period))
 
     async def delete(self, id_: str) -> None:
-        """Delete a schedule; its runs stay."""
+        """Delete a schedule; its runs remain."""
         await self._told(id_, self._handle(id_).delete())
 
     def _handle(self, id_: str) -> ScheduleHandle:
@@ -356,15 +356,15 @@ def _refused(refused: RPCError, id_: str) -> PipelexError:
             f"there is no schedule '{id_}'",
             category=ErrorCategory.CONTENT,
             params={"pipeline_run_id": id_},
-            advice="`pipelex schedule list` lists those there are.",
+            advice="`pipelex schedule list` lists the existing ones.",
         )
     if refused.status == RPCStatusCode.INVALID_ARGUMENT:
-        return invalid(f"Temporal refuses the schedule: {refused.message}", "Look at its times.")
+        return invalid(f"Temporal refuses the schedule: {refused.message}", "Check its times.")
     if refused.status == RPCStatusCode.PERMISSION_DENIED:
         return ConfigurationError(f"schedules may not be changed from here: {refused.message}")
     return EngineUnavailable(
         "runtime.unavailable",
-        f"Temporal did not do it: {refused.message}",
+        f"Temporal refused: {refused.message}",
         category=ErrorCategory.TRANSIENT,
         params={"dependency": "temporal"},
     )

@@ -47,7 +47,7 @@ async def _found(run: TemporalRun, digest: str) -> StartedRun:
     if await _digest_of(execution) not in (None, short_digest(digest)):
         raise id_is_taken(run.run_id)
     state = state_of(execution.status)
-    retry = f"Go on from where it failed: pipelex runs retry {run.run_id}. Or give another run id."
+    retry = f"Continue from where it failed: pipelex runs retry {run.run_id}. Or give another run id."
     return StartedRun(run, state, note_on(run.run_id, state, retry=retry))
 
 

@@ -21,7 +21,10 @@ _TLS_FAILURES: Final = {
         "it does not speak TLS",
         "Leave the tls table and the API key out, or name a port with TLS.",
     ),
-    "UnknownIssuer": ("its certificate is of no CA that is trusted here", "Set tls.server_root_ca_cert to that CA's."),
+    "UnknownIssuer": (
+        "its certificate was issued by a CA that is not trusted here",
+        "Set tls.server_root_ca_cert to the certificate of that CA.",
+    ),
     "NotValidForName": ("its certificate is for other names", "Set tls.server_name to one of them."),
     "Expired": ("its certificate has expired", "Have it renewed."),
     "PrivateKeyParseError": ("tls.client_private_key is not a private key in PEM", "Name the file of the key."),
@@ -57,7 +60,7 @@ def unreachable(settings: ConnectionSettings, failed: BaseException) -> EngineUn
         case None:
             pass
         case _:
-            return _unavailable(f"{where} answers with an error: {failed}", f"Look at the server of {profile}.")
+            return _unavailable(f"{where} answers with an error: {failed}", f"Check the server of {profile}.")
     text = str(failed)
     for name, (what, remedy) in _TLS_FAILURES.items():
         if name in text:

@@ -140,7 +140,7 @@ class _Look:
             WaitKind.TASK_FAILS,
             execution.workflow_id,
             WORKFLOW_TASK,
-            f"A worker cannot go on with {execution.workflow_id}: {report.detail}.",
+            f"A worker cannot continue {execution.workflow_id}: {report.detail}.",
             "\n".join(filter(None, (report.advice, repeated))),
             attempt=task.attempt,
             deadline=_deadline(described),

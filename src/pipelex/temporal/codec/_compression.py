@@ -30,7 +30,7 @@ def require_zstd() -> None:
         import zstandard  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError:
         raise ConfigurationError(
-            "payloads are compressed with zstd, and the library for it is not installed",
+            "payloads are compressed with zstd, but the library for it is not installed",
             advice=f"Install it: {install_command('temporal')}",
             location=Location(field="temporal.payload_codec_config.compression"),
         ) from None

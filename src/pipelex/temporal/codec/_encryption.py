@@ -138,7 +138,7 @@ class Encryption:
             import cryptography  # noqa: F401  # pyright: ignore[reportUnusedImport]
         except ImportError:
             raise ConfigurationError(
-                "payloads are to be encrypted, and the library for it is not installed",
+                "payloads must be encrypted, but the library for it is not installed",
                 advice=f"Install it: {install_command('temporal')}",
                 location=Location(field=_TABLE),
             ) from None
@@ -171,7 +171,7 @@ class Encryption:
         """
         if self.is_required and payload.data:
             raise malformed(
-                "a payload is not encrypted, and this worker takes only encrypted ones "
+                "a payload is not encrypted, but this worker accepts only encrypted ones "
                 f"([{_TABLE}] is_required = true)",
                 "not_encrypted",
             )

@@ -146,7 +146,9 @@ class _Conversation:
         self._own += size
         self._held.size += size
         if self._held.size > MOST_HELD:
-            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, "other requests take the memory there is; ask again")
+            raise _Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE, "other requests are using all the available memory; try again"
+            )
 
     def _let_go(self) -> None:
         self._held.size -= self._own

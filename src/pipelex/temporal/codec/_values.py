@@ -64,7 +64,7 @@ def _required(converter: DataConverter) -> PayloadStore:
     if store is None:
         raise PipelexError(
             "runtime.misconfigured",
-            "a value must go to the payload store, and none is configured here",
+            "a value must go to the payload store, but none is configured here",
             category=ErrorCategory.CONFIGURATION,
             params={"component": "payload_storage"},
             advice="Set `[temporal.payload_codec_config] is_enabled = true`, and the same store on every worker and client.",

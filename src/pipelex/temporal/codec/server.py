@@ -93,17 +93,19 @@ class CodecServer:
     async def _answer(self, request: Request) -> Response:
         origin = request.headers.get("origin")
         if origin is not None and origin not in self.origins:
-            return text_response(HTTPStatus.FORBIDDEN, f"scripts of {origin} may not ask here; see --allow-origin")
+            return text_response(
+                HTTPStatus.FORBIDDEN, f"scripts from {origin} are not allowed here; see --allow-origin"
+            )
         if self.host in LOOPBACK and _host_of(request) not in LOOPBACK:
             # A host name of the internet that was made to resolve to this machine (DNS rebinding).
-            return text_response(HTTPStatus.FORBIDDEN, "ask by the address this server listens on")
+            return text_response(HTTPStatus.FORBIDDEN, "use the address that this server listens on")
         response = await self._done(request)
         return response if origin is None else _for_page(response, origin, request)
 
     async def _done(self, request: Request) -> Response:
         effect = request.path.rpartition("/")[2]  # the path before it names the namespace
         if effect not in ("encode", "decode", "download"):
-            return text_response(HTTPStatus.NOT_FOUND, "there are /encode, /decode and /download")
+            return text_response(HTTPStatus.NOT_FOUND, "the paths are /encode, /decode and /download")
         if request.method == "OPTIONS":
             return Response(HTTPStatus.NO_CONTENT)
         if request.method != "POST":

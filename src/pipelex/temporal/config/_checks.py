@@ -65,7 +65,7 @@ def check_names(config: TemporalConfig) -> Iterator[Notice]:
         if name in SEARCH_ATTRIBUTES or name.startswith("Temporal") or name in _OF_THE_SERVER:
             yield Notice(KeyFault(path, f"{name!r} is an attribute that Pipelex or Temporal itself sets"))
         elif not name.isidentifier():
-            yield Notice(KeyFault(path, f"{name!r} is not a name of an attribute: letters, digits and _ make one"))
+            yield Notice(KeyFault(path, f"{name!r} is not an attribute name: use letters, digits and _"))
     yield from _check_payloads(config)
 
 

@@ -54,7 +54,7 @@ class FormerKeys:
         if size is None or size <= MOST_INLINE:
             return
         codec["size_threshold"] = MOST_INLINE
-        message = f"{size} is more than a payload may have on the server; {MOST_INLINE} is taken"
+        message = f"{size} is more than the server accepts for a payload; {MOST_INLINE} is used"
         self._warn((*_CODEC, "size_threshold"), message, of_value=True)
 
     def _rewrite_stores(self, provider: Table) -> None:
@@ -73,12 +73,12 @@ class FormerKeys:
         value = store.pop(old[-1])
         store.setdefault(new, value)
         self.moved[(*old[:-1], new)] = old
-        warn(old, f"is deprecated; the key is {dotted((*old[:-1], new))} now")
+        warn(old, f"is deprecated; use {dotted((*old[:-1], new))}")
 
     def _move(self, owner: Table, old: Path, new: Path) -> None:
         value = owner.pop(old[-1])
         if self._settings.is_set(new) and self._settings.get(new) != {}:
-            message = f"is the former name of {dotted(new)}, which is set too; keep one of them"
+            message = f"is the former name of {dotted(new)}, which is also set; keep one of them"
             self.errors.append(self._settings.fault(old, message))
             return
         target = self._table
@@ -86,7 +86,7 @@ class FormerKeys:
             target = cast("Table", target.setdefault(segment, {}))
         target[new[-1]] = value
         self.moved[new] = old
-        message = f"is deprecated; the key is {dotted(new)} now"
+        message = f"is deprecated; use {dotted(new)}"
         self.warnings.append(self._settings.fault(old, message, severity="warning", suggestions=(dotted(new),)))
 
     def _warn(self, path: Path, message: str, *, of_value: bool = False) -> None:

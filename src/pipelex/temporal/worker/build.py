@@ -195,7 +195,7 @@ async def run_until_stopped(
     except RuntimeError as failed:
         if _NOT_BEGUN not in str(failed):
             raise
-        detail = f"the worker could not begin: {str(failed).partition(': Status')[0]}"
+        detail = f"the worker could not start: {str(failed).partition(': Status')[0]}"
         raise PipelexError("runtime.unavailable", detail, params={"dependency": "temporal"}) from None
     finally:
         for name in (signal.SIGINT, signal.SIGTERM):

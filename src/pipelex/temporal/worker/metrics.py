@@ -76,7 +76,7 @@ class _Metrics:
 
     def waited(self, seconds: float) -> None:
         self._meter.create_histogram_float(
-            "pipelex_call_wait", "The time that an attempt of a call lay in its task queue", "seconds"
+            "pipelex_call_wait", "The time that an attempt of a call waited in its task queue", "seconds"
         ).record(seconds)
 
     def ended(self, outcome: str, seconds: float) -> None:

@@ -79,7 +79,8 @@ def metrics_target(settings: Settings, options: WorkerOptions) -> "MetricsTarget
     otlp = exported or wanted.otlp_endpoint
     if wanted.prometheus_address and otlp:
         raise ConfigurationError(
-            "[runtime.metrics] has both 'prometheus_address' and a collector, and a worker tells its metrics in one way",
+            "[runtime.metrics] sets both 'prometheus_address' and a collector, but a worker reports its metrics in only "
+            "one way",
             location=settings.location("runtime.metrics.prometheus_address"),
             advice="Keep one of the two.",
         )

@@ -12,5 +12,5 @@ LIMITS: Final = EngineLimits(
     run_time_advice="Raise workflow_execution_timeout and run_timeout of [temporal.worker_config] where runs are started, and go "
     "on with this one by `pipelex runs retry`, within the limits that are set then. `pipelex runs show` says what it waited for.",
     lost_workers_advice="Find out why the workers of its task queue end, and give them a graceful_shutdown_timeout that is longer "
-    "than such a call takes; then go on with `pipelex runs retry`.",
+    "than such a call takes; then continue with `pipelex runs retry`.",
 )

@@ -169,8 +169,8 @@ class _KeptReading:
 def _gone(run_id: str, failed: RPCError) -> PipelexError:
     return PipelexError(
         "runtime.unavailable",
-        f"the histories of run '{run_id}', whose results are to be taken, cannot be read: {failed.message}",
+        f"the histories of run '{run_id}', whose results are to be reused, cannot be read: {failed.message}",
         category=ErrorCategory.TRANSIENT,
         params={"dependency": "temporal"},
-        advice="The server keeps histories for the retention time of its namespace. Start the run anew without them.",
+        advice="The server keeps histories for the retention time of its namespace. Start a new run without them.",
     )

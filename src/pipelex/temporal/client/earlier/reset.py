@@ -64,8 +64,8 @@ async def until_closed(client: Client, run_id: str, children: Sequence[str]) -> 
     for child in children:
         while await _is_running(client, child):
             if asyncio.get_running_loop().time() > deadline:
-                advice = f"Wait for its end, or end it: temporal workflow terminate --workflow-id '{child}'"
-                raise goes_on(run_id, detail=f"run '{run_id}' has ended, and its pipe '{child}' not yet", advice=advice)
+                advice = f"Wait for it to end, or end it: temporal workflow terminate --workflow-id '{child}'"
+                raise goes_on(run_id, detail=f"run '{run_id}' has ended, but its pipe '{child}' has not", advice=advice)
             await asyncio.sleep(_LOOK_SECONDS)
 
 

@@ -44,16 +44,16 @@ class _Field:
         for part in text.split(","):
             found = _PART.fullmatch(part)
             if found is None:
-                return f"'{part}' is not a value of the {self.name}"
+                return f"'{part}' is not a valid {self.name}"
             if found[3] is not None and int(found[3]) == 0:
                 return f"the step of '{part}' is 0"
             if found[1] in ("*", "?"):
                 if found[2] is not None:
-                    return f"'{part}' is not a value of the {self.name}"
+                    return f"'{part}' is not a valid {self.name}"
                 continue
             values = [self._value(each) for each in (found[1], found[2]) if each is not None]
             if None in values:
-                return f"the {self.name} '{part}' is not {self._range}"
+                return f"the {self.name} '{part}' is not in the range {self._range}"
             first, last = values[0], values[-1]
             if first is not None and last is not None and last < first:
                 return f"'{part}' ends before it begins"
@@ -66,7 +66,7 @@ class _Field:
     @property
     def _range(self) -> str:
         named = f" or {self.names[1]} to {self.names[-1]}" if self.names else ""
-        return f"of {self.least} to {self.most}{named}"
+        return f"{self.least} to {self.most}{named}"
 
 
 _FIVE: Final = (
@@ -92,5 +92,5 @@ def fault_of(cron: str) -> str | None:
         return f"the short forms are {', '.join(_SHORT)} and @every 30m"
     fields = _FIELDS.get(len(words))
     if fields is None:
-        return f"it has {len(words)} field{'' if len(words) == 1 else 's'}, and five to seven make one"
+        return f"it has {len(words)} field{'' if len(words) == 1 else 's'} instead of five to seven"
     return next((wrong for field, word in zip(fields, words, strict=True) if (wrong := field.fault_of(word))), None)

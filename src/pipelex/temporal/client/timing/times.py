@@ -95,7 +95,7 @@ def calendar(text: str) -> ScheduleCalendarSpec:
     for word in text.split():
         name, equals, values = word.partition("=")
         if name not in FIELDS or not equals:
-            raise invalid(f"'{word}' is not a field of a calendar", f"Fields are {', '.join(FIELDS)}: hour=9 minute=30")
+            raise invalid(f"'{word}' is not a calendar field", f"Fields are {', '.join(FIELDS)}: hour=9 minute=30")
         names = DAYS if name == "day_of_week" else MONTHS if name == "month" else ()
         told[name] = [found for value in values.split(",") for found in _ranges(value, names)]
     return ScheduleCalendarSpec(**told)  # pyright: ignore[reportArgumentType] every field is a list of ranges
@@ -106,7 +106,7 @@ def _ranges(text: str, names: Sequence[str]) -> "list[ScheduleRange]":
     found = re.fullmatch(r"(\w{1,9})(?:-(\w{1,9}))?(?:/(\d{1,9}))?", text, re.ASCII)
     if found is None:
         raise invalid(
-            f"'{text}' is not a value of a calendar", "Values are numbers, names of days and months, 9-17, 0-59/5."
+            f"'{text}' is not a calendar value", "Values are numbers, names of days and months, 9-17, 0-59/5."
         )
     first, step = _number(found[1], names), int(found[3] or 1)
     last = _number(found[2], names) if found[2] else first
@@ -121,7 +121,7 @@ def _number(text: str, names: Sequence[str]) -> int:
     number = number_of(text, names)
     if number is not None:
         return number
-    raise invalid(f"'{text}' is not a value of a calendar", f"Write a number{' or a name' if names else ''}.")
+    raise invalid(f"'{text}' is not a calendar value", f"Write a number{' or a name' if names else ''}.")
 
 
 def _check_time_zone(name: str | None) -> None:
