@@ -209,7 +209,7 @@ MISTAKES = [
     ),
     Mistake("schedule create s greet.mthds -i name=A --cron ²␣9␣*␣*␣*", 2, ("'²' is not a valid minute",)),
     Mistake(
-        f"schedule create s greet.mthds -i name=A --cron {'9' * 5000}␣9␣*␣*␣*", 2, ("is not a value of the minute",)
+        f"schedule create s greet.mthds -i name=A --cron {'9' * 5000}␣9␣*␣*␣*", 2, ("is not a valid minute",)
     ),
     Mistake("schedule create s greet.mthds -i name=A --calendar hour=²", 2, ("'²' is not a calendar value",)),
     Mistake(
