@@ -317,7 +317,7 @@ def test_a_project_names_its_authority_by_a_path_of_its_own(fresh: Fresh, tmp_pa
     ("flags", "told"),
     [
         (["--header", "X-Team"], "--header X-Team: write NAME=VALUE"),
-        (["--header", "X Team=blue"], "it is NAME=VALUE"),
+        (["--header", "X Team=blue"], "write NAME=VALUE"),
         (["--ca-bundle", "gone.pem"], "--ca-bundle gone.pem: No such file"),
         (["--ca-bundle", "."], "--ca-bundle .: "),
         (["--ca-bundle", "words.pem"], "holds no certificates in PEM format"),

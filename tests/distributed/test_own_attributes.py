@@ -180,7 +180,7 @@ async def test_on_the_command_line(fresh: Project, stub: OpenAIStub) -> None:
             await until(listed, 40)
         assert "No runs" in (await pipelex("runs", "list", "--attribute", "Customer=globex"))[1]
     for words, said in (
-        (("runs", "list", "--attribute", "Customer"), "it is NAME=VALUE"),
+        (("runs", "list", "--attribute", "Customer"), "write NAME=VALUE"),
         (("runs", "list", "--attribute", "Custommer=a"), "did you mean 'Customer'"),
     ):
         status, told = await pipelex(*words)

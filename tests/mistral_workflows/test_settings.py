@@ -65,7 +65,7 @@ handle_options."gpt-4o".start_to_close_timeout = "9m"
     [
         ("execution_timeuot = '1h'", "did you mean 'execution_timeout'?"),
         ("execution_timeout = 'unlimited'", "this limit is needed"),
-        ("deployment_name = 'a b'", "must have only letters, digits"),
+        ("deployment_name = 'a b'", "must consist of letters, digits"),
         ("deployment_name = ''", "and not be empty"),
         ("deployment_name = 'default'\nbuild_id = 'b7'", "the deployment 'default' has no releases"),
         ("server_url = 'api.mistral.ai'", "begins with https://"),
@@ -79,7 +79,7 @@ handle_options."gpt-4o".start_to_close_timeout = "9m"
         ("exposed = { pipes = ['a.b'], workflow_names = { 'a.b' = 'a.b' } }", "only letters, digits"),
         ("exposed = { pipes = ['a.*'], workflow_names = { 'a.b' = 'x', 'a.c' = 'x' } }", "that of pipe 'a.b' already"),
         ("exposed = { workflow_names = { 'a.b' = 'x' } }", "not among the exposed ones"),
-        ("exposed = { pipes = ['a.b'], workflow_names = { 'a.b' = 'pipelex-run-pipe' } }", "Pipelex's own"),
+        ("exposed = { pipes = ['a.b'], workflow_names = { 'a.b' = 'pipelex-run-pipe' } }", "reserved by Pipelex"),
     ],
 )
 def test_faults(tmp_path: Path, text: str, said: str) -> None:
