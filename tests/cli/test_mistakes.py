@@ -210,7 +210,7 @@ MISTAKES = [
     Mistake("schedule create s greet.mthds -i name=A --cron ²␣9␣*␣*␣*", 2, ("'²' is not a valid minute",)),
     Mistake(f"schedule create s greet.mthds -i name=A --cron {'9' * 5000}␣9␣*␣*␣*", 2, ("is not a valid minute",)),
     Mistake("schedule create s greet.mthds -i name=A --calendar hour=²", 2, ("'²' is not a calendar value",)),
-    Mistake(f"schedule create s greet.mthds -i name=A --calendar hour={'9' * 5000}", 2, ("is not a calendar",)),
+    Mistake(f"schedule create s greet.mthds -i name=A --calendar hour={'9' * 5000}", 2, ("is not a calendar value",)),
     Mistake("schedule create s greet.mthds -i name=A", 2, ("a schedule needs a time", "--cron, --every or --calendar")),
     Mistake("schedule create s greet.mthds -i name=A --every 1x", 2, ("--every 1x: give a length of time",)),
     Mistake(

@@ -137,7 +137,7 @@ async def test_encrypted_arguments_are_read_by_every_run(
     [
         (Timing(), "needs a time"),
         (Timing(calendars=["hours=9"]), "'hours=9' is not a calendar field"),
-        (Timing(calendars=["hour=nine"]), "'nine' is not a value"),
+        (Timing(calendars=["hour=nine"]), "'nine' is not a calendar value"),
         (Timing(crons=["every day"]), "'every day' is not a cron expression: it has 2 fields"),
         (Timing(crons=["0 9 * * *"], time_zone="Mars/North"), "'Mars/North' is not a time zone"),
         (Timing(crons=["TZ=Mars/North 0 9 * * *"]), "refuses the schedule"),
