@@ -201,12 +201,12 @@ REFUSED: tuple[tuple[str, Json, int], ...] = (
     ("mistral-ocr", {"pages": "none", "usage_info": {"pages_processed": 3}}, 3),
     (
         "azure-document-intelligence",
-        {"status": "succeeded", "analyzeResult": {"content": None, "pages": [{}, {}]}},
+        {"status": "succeeded", "analyzeResult": {"content": None, "pages": [dict[str, Json](), dict[str, Json]()]}},
         2,
     ),
     ("linkup-fetch", {"markdown": 3}, 1),
     ("linkup-deep", {"answer": None}, 1),
-    ("tavily-basic", {"answer": " ", "results": []}, 1),
+    ("tavily-basic", {"answer": " ", "results": list[Json]()}, 1),
     ("flux-dev", {"images": [{"url": f"data:image/png;base64,{BROKEN}"}]}, 1),
     ("flux-dev", {"images": [{"url": f"data:image/png;base64,{CODED}"}], "has_nsfw_concepts": [True]}, 1),
     ("grok-imagine-image", {"data": [{"b64_json": BROKEN}]}, 1),
@@ -252,11 +252,11 @@ async def test_a_refused_answer_is_paid_for(
     ("client", "answer", "tokens"),
     [
         (LIBRARY_PAINTERS[0], {"created": 1, "data": [{"b64_json": BROKEN}], "usage": USAGE}, (10, 9)),
-        (LIBRARY_PAINTERS[0], {"created": 1, "data": [], "usage": USAGE}, (10, 9)),
+        (LIBRARY_PAINTERS[0], {"created": 1, "data": list[Json](), "usage": USAGE}, (10, 9)),
         (
             LIBRARY_PAINTERS[1],
             {
-                "candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "IMAGE_SAFETY"}],
+                "candidates": [{"content": {"role": "model", "parts": list[Json]()}, "finishReason": "IMAGE_SAFETY"}],
                 "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 5, "thoughtsTokenCount": 2},
             },
             (7, 7),
