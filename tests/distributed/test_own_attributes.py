@@ -15,12 +15,14 @@ from pipelex.errors import PipelexError, TemporalConfigError
 from pipelex.orchestration import RunFilter
 from pipelex.runner import Pipelex
 from pipelex.temporal.client import namespace
+from pipelex.temporal.client.schedules import Schedules
+from pipelex.temporal.client.timing.times import Timing
 from pipelex.temporal.dev_server import DevServer
 from tests.distributed.inprocess import polling, until
 from tests.support.methods import sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, write_project
-from tests.support.temporal import client_of, config_of
+from tests.support.temporal import client_of, cluster_of, config_of
 
 C = "temporal.search_attributes.custom"
 DECLARED: dict[str, Any] = {
@@ -83,6 +85,11 @@ async def test_runs_are_found_by_what_they_were_given(fresh: Project, stub: Open
                 assert one.run_id in {run.run_id for run in runs}, name
                 if name != "PipeCode":
                     assert other.run_id not in {run.run_id for run in runs}, name
+            schedules = Schedules(await cluster_of(app))
+            request = await method.request({"text": "hello"}, run_id="nightly", attributes=GIVEN)
+            await schedules.create("nightly", request, Timing(crons=["0 0 1 1 * 2099"]))
+            # A run with other inputs has what was given, but not what follows from inputs or settings.
+            assert (await schedules.call("nightly")).attributes == {**GIVEN, "IsUrgent": "True"}
             prod = await until(lambda: app.orchestrator.list(RunFilter(attributes={"Stage": "prod"})))
             assert {run.run_id for run in prod} == {one.run_id, other.run_id}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.common import SearchAttributeKey
 
 from pipelex.errors import PipelexError
 from pipelex.orchestration import RunState
@@ -88,6 +89,41 @@ async def test_the_life_of_a_schedule(project: Project, stub: OpenAIStub) -> Non
         await schedules.delete(id_)
         with pytest.raises(PipelexError, match="there is no schedule"):
             await schedules.show(id_)
+
+
+async def test_every_run_of_a_schedule_is_its_owner_s(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever triggers a run, with the schedule's inputs or with others: the run has the schedule's user."""
+    id_ = f"fair-{project.root.name}"
+    file = project.method(GREET)
+    monkeypatch.setenv("PIPELEX_USER_ID", "ada")
+    async with project.app(overrides={"temporal.worker_config.fairness_by_user": True}) as app:
+        schedules = await made(app, file, id_)
+        monkeypatch.setenv("PIPELEX_USER_ID", "bob")
+        client = await client_of(app)
+
+        async def ids() -> list[str]:
+            return [run_id for _, run_id in (await schedules.show(id_)).recent]
+
+        async def owner_of(run_id: str) -> tuple[str, Any]:
+            run = await app.attach(run_id)
+            handle = client.get_workflow_handle(run.workflow_id)
+            event = await anext(aiter(handle.fetch_history_events(page_size=1)))
+            pairs = (await handle.describe()).typed_search_attributes
+            await handle.terminate()
+            user = pairs.get(SearchAttributeKey.for_keyword("UserId"))
+            return event.workflow_execution_started_event_attributes.priority.fairness_key, user
+
+        await schedules.trigger(id_)
+        (of_its_own,) = await until(ids, 60)
+        scheduled = await schedules.call(id_)
+        with_others = (await schedules.start(id_, scheduled, {})).run.run_id
+        assert [await owner_of(each) for each in (of_its_own, with_others)] == [("ada", "ada")] * 2
+
+        await schedules.update(id_, scheduled.request({}, id_), None)
+        changed = await schedules.call(id_)
+        assert changed.owner == scheduled.owner
+        assert (await owner_of((await schedules.start(id_, changed, {}, f"{id_}-named")).run.run_id)) == ("ada", "ada")
+        await schedules.delete(id_)
 
 
 async def test_times_start_runs_by_themselves(project: Project, stub: OpenAIStub) -> None:

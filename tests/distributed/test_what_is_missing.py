@@ -142,12 +142,16 @@ async def test_waiting_for_a_server(project: Project, stub: OpenAIStub) -> None:
 
 
 async def test_a_server_that_goes_away_and_comes_back(project: Project, stub: OpenAIStub, tmp_path: Path) -> None:
-    """A submitter waits on, and nothing but the result is on standard output, whatever the SDK warns of."""
+    """A submitter waits on, and nothing but the result is on standard output, whatever the SDK warns of.
+
+    Each outage is announced, and so is its end.
+    """
     stub.on("Hello", text="Hi", delay=1.0)
     server = DevServer(database=tmp_path / "temporal.db")
     await server.start()
     with (project.root / ".pipelex" / "pipelex_override.toml").open("w", encoding="utf-8") as settings:
         settings.write(f'temporal.temporal_config.temporal_server_configs.tests.target_host = "{server.target}"\n')
+        settings.write("temporal.search_attributes.enabled = false\n")
     command = [
         sys.executable,
         "-m",
@@ -156,25 +160,43 @@ async def test_a_server_that_goes_away_and_comes_back(project: Project, stub: Op
         "greet.mthds",
         *INPUT,
         "--durable",
+        "--wait",
         "--no-pretty-print",
         "--no-costs",
     ]
+    told: list[str] = []
+
+    def goes_away() -> None:
+        assert server.process is not None
+        server.process.kill()
+        server.process.wait()
+
+    def is_told(text: str) -> bool:
+        """Read what the submitter says until it says this; false if it ends before."""
+        assert run.stderr is not None
+        for line in run.stderr:
+            told.append(line)
+            if text in line:
+                return True
+        return False
+
     try:
-        with worker(project), subprocess.Popen(
+        with subprocess.Popen(
             command, cwd=project.root, env={**os.environ, **project.environ}, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
         ) as run:  # fmt: skip
-            assert run.stderr is not None
-            eventually(lambda: bool(stub.requests), 40)
-            assert server.process is not None
-            server.process.kill()
-            server.process.wait()
-            for line in run.stderr:
-                if "Temporal did not answer about run" in line:
-                    break
+            assert is_told("No worker polls the task queue"), told
+            goes_away()
+            assert is_told("Temporal did not answer about run"), told
             await server.start()
-            said, problems = run.communicate(timeout=60)
-            assert (run.returncode, said) == (0, ""), problems
+            assert is_told("The server answers again"), told
+            with worker(project):
+                eventually(lambda: bool(stub.requests), 40)
+                goes_away()
+                assert is_told("Temporal did not answer about run"), told
+                await server.start()
+                said, problems = run.communicate(timeout=60)
+                assert (run.returncode, said) == (0, ""), problems
     finally:
         server.stop()
 

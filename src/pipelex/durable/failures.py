@@ -115,7 +115,11 @@ def _report_of(detail: object) -> ErrorReport | None:
 
 _OVERRUNS: Final[dict[OverrunLimit, tuple[str, str | None]]] = {
     "run": ("did not end within the time that runs have", None),
-    "heartbeat": ("was lost: its worker stopped answering", "Look at the workers that take up such calls."),
+    "heartbeat": (
+        "was lost: nothing was heard of its worker in time",
+        "Its worker ended or was cut off, or the server itself was away. Look at the server, and at the workers that "
+        "take up such calls.",
+    ),
     "schedule_to_start": (
         "waited too long for a worker",
         "Start a worker that takes it up, or raise schedule_to_start_timeout.",

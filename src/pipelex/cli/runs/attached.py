@@ -36,14 +36,14 @@ class Patience:
         self._is_told = False
 
     async def until_it_can(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The result of an attempt that succeeds at last. A wait is announced once.
+        """The result of an attempt that succeeds at last. Each wait is announced once.
 
         Raises:
             PipelexError: the attempt fails, and waiting is not wanted or would not help.
         """
         while True:
             try:
-                return await attempt()
+                done = await attempt()
             except EngineUnavailable as failed:
                 worker = f"Workers that take runs: {self._orchestrator.worker_command}"
                 advice = "\n".join(filter(None, (failed.report.advice, worker)))
@@ -51,6 +51,9 @@ class Patience:
                     raise failed.with_report(advice=advice) from None
                 self._tell(f"{failed.report.detail}\n{advice}")
                 await asyncio.sleep(_CONNECTS_EVERY)
+            else:
+                self._is_told = False
+                return done
 
     def _tell(self, text: str) -> None:
         if not self._is_told:
@@ -118,17 +121,28 @@ async def told(handle: "RunHandle", shown: Progress, ending: Awaitable[T]) -> T:
 
 
 async def _result(handle: "RunHandle", shown: Progress, *, full_memory: bool, waits: bool) -> "RunResult":
-    is_told = False
     while True:
         try:
             return await handle.result(full_memory=full_memory)
         except EngineUnavailable as failed:
             if not waits:
                 raise
-            if not is_told:
-                shown.note(f"{failed.report.detail}. Waiting for it; Ctrl-C leaves the run where it is.")
-                is_told = True
-            await asyncio.sleep(_CONNECTS_EVERY)
+            shown.note(f"{failed.report.detail}. Waiting for it; Ctrl-C leaves the run where it is.")
+            await _until_it_answers(handle)
+            shown.note(f"The server answers again; still waiting for run '{handle.run_id}'.")
+
+
+async def _until_it_answers(handle: "RunHandle") -> None:
+    """Wait until the engine answers about the run, so that the next time it goes away is another outage."""
+    while True:
+        await asyncio.sleep(_CONNECTS_EVERY)
+        try:
+            await handle.describe()
+        except EngineUnavailable:
+            continue
+        except PipelexError:  # the result has the same problem, and reports it
+            return
+        return
 
 
 async def _count(handle: "RunHandle", shown: Progress) -> None:

@@ -20,7 +20,6 @@ from pipelex.cli.run.corrected import corrected
 from pipelex.cli.run.inputs import RawInputs, gather_inputs
 from pipelex.cli.schedule.flags import MethodFlags, OverlapName, moment
 from pipelex.orchestration.jobs import Attributes
-from pipelex.pipes.calls import RunIdentity
 
 if TYPE_CHECKING:
     from pipelex.content.stuff import Json, Stuff
@@ -166,7 +165,7 @@ async def _newer(
         return None
     scheduled = await schedules.call(schedule)
     if asked is None:
-        return scheduled.request(read(ctx, scheduled, inputs), RunIdentity(run_id=schedule))
+        return scheduled.request(read(ctx, scheduled, inputs), schedule)
     return await asked.request(schedule, scheduled.job.call.inputs)
 
 

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.client import WorkflowExecution
-from temporalio.common import SearchAttributeKey, SearchAttributePair
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from pipelex.errors import ErrorCategory, Json, PipelexError, near_names
 from pipelex.orchestration.jobs import Attributes
@@ -99,16 +98,16 @@ def _equals(name: str, value: Any) -> str:
     return f"`{name}` > {_literal(after)} AND `{name}` < {_literal(before)}"
 
 
-def own_attributes(config: TemporalConfig, execution: WorkflowExecution) -> Mapping[str, str | Sequence[str]]:
+def own_attributes(config: TemporalConfig, carried: TypedSearchAttributes) -> Mapping[str, str | Sequence[str]]:
     """The user's own search attributes that a workflow carries, as text.
 
     Args:
         config: the configuration, which declares the attributes.
-        execution: the workflow.
+        carried: the search attributes of the workflow.
     """
     declared = config.search_attributes.custom
     found: dict[str, str | Sequence[str]] = {}
-    pairs: Sequence[SearchAttributePair[Any]] = execution.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    pairs: Sequence[SearchAttributePair[Any]] = carried.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     for pair in pairs:
         value: Any = pair.value
         if pair.key.name in declared:

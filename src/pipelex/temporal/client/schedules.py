@@ -30,7 +30,9 @@ from pipelex.durable.jobs import PipeJob
 from pipelex.errors import ConfigurationError, ErrorCategory, Json, PipelexError
 from pipelex.library import Library, linked_libraries
 from pipelex.orchestration import EngineUnavailable, RunRequest, StartedRun
+from pipelex.orchestration.jobs import Attributes
 from pipelex.pipes.calls import PipeCall, RunIdentity
+from pipelex.temporal.client.attributes import own_attributes, own_pairs
 from pipelex.temporal.client.cluster import Cluster
 from pipelex.temporal.client.starting import Start, options_of
 from pipelex.temporal.client.submit import submit
@@ -90,17 +92,23 @@ class ScheduledCall:
     library: Library
     """The library as it was when the schedule was made, or last updated."""
     job: PipeJob
+    owner: RunIdentity
+    """The user and the session of the schedule's runs, with the schedule's id as the run's."""
+    attributes: Attributes = field(default_factory=dict[str, str])
+    """The user's own search attributes that were set with the schedule."""
 
-    def request(self, inputs: Mapping[str, Stuff], identity: RunIdentity, *, is_named: bool = False) -> RunRequest:
-        """The request of a run that replaces some of the schedule's inputs.
+    def request(self, inputs: Mapping[str, Stuff], run_id: str, *, is_named: bool = False) -> RunRequest:
+        """The request of a run that replaces some of the schedule's inputs, and is the same user's.
 
         Args:
             inputs: the inputs that differ from the schedule's.
-            identity: the identity of the run; one with the schedule's id if the request is for all its runs.
+            run_id: the id of the run; the schedule's id if the request is for all its runs.
             is_named: see `RunRequest`.
         """
         call = self.job.call.model_copy(update={"inputs": {**self.job.call.inputs, **inputs}})
-        return RunRequest(self.library, call, identity, self.job.options, is_named=is_named)
+        identity = self.owner.model_copy(update={"run_id": run_id})
+        options = self.job.options
+        return RunRequest(self.library, call, identity, options, is_named=is_named, attributes=self.attributes)
 
 
 class Schedules:
@@ -203,8 +211,18 @@ class Schedules:
     async def call(self, id_: str) -> "ScheduledCall":
         """The call that each run of a schedule makes."""
         described: ScheduleDescription = await self._told(id_, self._handle(id_).describe())
-        job, crate = await self._arguments(_action_of(described))
-        return ScheduledCall(linked_libraries().get(crate), job)
+        action = _action_of(described)
+        job, crate = await self._arguments(action)
+        pairs = [*_pairs(action), SearchAttributePair(observability.PIPELINE_RUN_ID, id_)]
+        owner = job.run or observability.identity(pairs) or RunIdentity(run_id=id_)
+        return ScheduledCall(linked_libraries().get(crate), job, owner, self._set_with(action, job.call))
+
+    def _set_with(self, action: ScheduleActionStartWorkflow, call: PipeCall) -> Attributes:
+        """The user's own attributes of a schedule, without those that follow from its inputs or the configuration."""
+        config = self._cluster.config
+        carried = own_attributes(config, action.typed_search_attributes)
+        following = own_attributes(config, TypedSearchAttributes(own_pairs(config, call, {})))
+        return {name: value for name, value in carried.items() if value != following.get(name)}
 
     async def start(
         self, id_: str, scheduled: "ScheduledCall", inputs: Mapping[str, Stuff], run_id: str | None = None
@@ -217,8 +235,8 @@ class Schedules:
             inputs: the inputs that differ from the schedule's.
             run_id: the run's id; when None, an id that begins with the schedule's.
         """
-        identity = RunIdentity(run_id=run_id or f"{id_}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:-3])
-        request = scheduled.request(inputs, identity, is_named=run_id is not None)
+        new_id = run_id or f"{id_}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:-3]
+        request = scheduled.request(inputs, new_id, is_named=run_id is not None)
         return await submit(self._cluster, request, memo={SCHEDULE: id_})
 
     async def backfill(self, id_: str, start: datetime, end: datetime, overlap: Overlap) -> None:

@@ -198,7 +198,7 @@ def described(cluster: Cluster, run: WorkflowExecution, pipe: str | None = None)
         ended=run.close_time,
         place=f"namespace {cluster.client.namespace}",
         user=attributes.get(observability.USER_ID),
-        attributes=own_attributes(cluster.config, run),
+        attributes=own_attributes(cluster.config, run.typed_search_attributes),
         link=cluster.link(run.id),
         unlinked=cluster.unlinked,
     )

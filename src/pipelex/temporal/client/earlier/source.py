@@ -55,7 +55,7 @@ async def read_source(cluster: Cluster, run_id: str, execution: WorkflowExecutio
         call.model_copy(update={"inputs": inputs}) if inputs else call,
         job.options,
         identity,
-        own_attributes(cluster.config, execution),
+        own_attributes(cluster.config, execution.typed_search_attributes),
     )
 
 
