@@ -216,7 +216,7 @@ async def test_a_cron_that_is_taken(project: Project, cron: str) -> None:
     ("cron", "said"),
     [
         ("", "it has 0 fields"),
-        ("9", "it has 1 field,"),
+        ("9", "it has 1 field instead"),
         ("60 9 * * *", "the minute '60' is not in the range 0 to 59"),
         ("0 24 * * *", "the hour '24' is not in the range 0 to 23"),
         ("0 9 0 * *", "the day of month '0'"),
