@@ -17,7 +17,7 @@ class Verdict:
     pending_signatures: tuple[str, ...] = ()
     """Qualified references of pipes that are declared but not written yet."""
     unchecked: tuple[str, ...] = ()
-    """Qualified references of pipes that were to run on made-up values, and did not since the time for it was over."""
+    """Qualified references of pipes that were not run on made-up values because time ran out."""
 
     @property
     def is_valid(self) -> bool:

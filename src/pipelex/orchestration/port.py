@@ -199,10 +199,10 @@ class Orchestrator(Protocol):
         ...
 
     async def check_workers(self, within: timedelta) -> None:
-        """Check that a worker will take up a run, after waiting at most the given time for one.
+        """Check that a worker will execute a run, after waiting at most the given time for one.
 
         Raises:
-            PipelexError: no worker will take up a run.
+            PipelexError: no worker will execute a run.
         """
         ...
 
@@ -248,7 +248,7 @@ class OrchestratorFactory(Protocol):
         ...
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
-        """Warnings about settings of the orchestrator that have no effect, or soon will have none.
+        """Warnings about settings of the orchestrator that have no effect, or soon will not.
 
         Raises:
             ConfigurationError: the settings are wrong.

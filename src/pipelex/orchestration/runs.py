@@ -70,7 +70,7 @@ class RunFilter:
     state: RunState | None = None
     """The state of the runs; None for any."""
     limit: int = 20
-    """The most runs to list; the newest come first."""
+    """The maximum number of runs to list; the newest come first."""
     attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str])
     """Search attributes that the runs must have: name → value, or several values that must all be present."""
     pipe: str | None = None
@@ -82,7 +82,7 @@ class RunFilter:
     since: datetime | None = None
     """The earliest time of their start; None for any time."""
     cost_above: float | None = None
-    """The least cost, in US dollars; None for any cost, in which case `RunDescription.cost` may be None."""
+    """The minimum cost, in US dollars; None for any cost, in which case `RunDescription.cost` may be None."""
     prefix: str = ""
     """The beginning of their ids."""
     replay_of: str | None = None
@@ -127,7 +127,7 @@ class WaitKind(StrEnum):
     NO_VERSION = "no_version"
     """Only workers of a versioned deployment poll the queue, and none of its versions is current."""
     NOT_TAKEN = "not_taken"
-    """Workers poll the queue, and none has taken the task yet."""
+    """Workers poll the queue, but none has taken the task yet."""
     TASK_FAILS = "task_fails"
     """A worker cannot continue the run, because it lacks a key, a store or the right release; the task is repeated."""
     CALL_FAILS = "call_fails"
@@ -183,4 +183,4 @@ class ReadinessCheck:
     is_issue: bool = False
     advice: str | None = None
     is_off: bool = False
-    """Whether nothing uses the thing, so that it does not matter if it is missing."""
+    """Whether nothing uses it, so that it does not matter if it is missing."""

@@ -158,8 +158,8 @@ class Method:
         Args:
             inputs: see `read_inputs`.
             pipe: code or reference; the entry pipe when None.
-            run_id: the run's id. If a run has that id, the call attaches to it if method, pipe, inputs and options are
-                the same, and is refused if not.
+            run_id: the run's id. If a run with that id exists, the call attaches to it when method, pipe, inputs and
+                options are the same; otherwise, the call is refused.
             dry_run: whether to mock every effect.
             mock: whether to make up the inputs, too; only in a dry run. "sparse" leaves out optional values.
             full_memory: whether to bring back everything that the entry pipe's memory held at the end.

@@ -61,7 +61,7 @@ class RunResult:
         """The text of a text-valued main result.
 
         Raises:
-            TypeError: the result is not a text.
+            TypeError: the result is not text.
         """
         content = self.content
         if not isinstance(content, dict) or "text" not in content:

@@ -18,7 +18,7 @@ class Asked:
     model: str
     """The handle of the model that was asked."""
     pipe: str | None
-    """The code of the pipe that asked; None where the orchestrator does not tell it."""
+    """The code of the pipe that asked; None if the orchestrator does not say."""
     prompt: str
     """The text of the request, without the description of the structure that `schema` says; of an extraction, the name of
     its source."""
@@ -29,7 +29,7 @@ class Asked:
     documents: int = 0
     """The number of documents in the request."""
     schema: Mapping[str, Any] | None = None
-    """The JSON Schema that an answer has to satisfy; None where a text is wanted."""
+    """The JSON Schema that an answer has to satisfy; None if text is wanted."""
     again: str | None = None
     """The complaint about the previous answer, when the same object is asked for again."""
 
@@ -44,11 +44,11 @@ class Reply:
     content: Any
     """A text, an object or a list of objects; of an image, its bytes; of an extraction, the text of each page."""
     input_tokens: int | None = None
-    """The number of tokens of the request; that of its words when None."""
+    """The number of tokens of the request; when None, its number of words."""
     output_tokens: int | None = None
-    """The number of tokens of the answer; that of its words when None."""
+    """The number of tokens of the answer; when None, its number of words."""
     is_cut: bool = False
-    """Whether the answer ended at its limit of tokens."""
+    """Whether the answer was cut off at the token limit."""
 
 
 @dataclass(frozen=True)
