@@ -310,7 +310,8 @@ def test_a_project_names_its_authority_by_a_path_of_its_own(fresh: Fresh, tmp_pa
     ended = fresh(*command, "--no-verify", "--header", "X-Team: blue")
     table = tables(fresh.backends)["gate"]
     assert (ended.code, table["verify"], table["headers"]) == (0, False, {"X-Team": "blue"})
-    assert "refuses connections" in fresh("doctor").out
+    said = fresh("doctor").out
+    assert "refuses connections" in said, said
 
 
 @pytest.mark.parametrize(

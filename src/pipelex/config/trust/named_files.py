@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipelex.config.trust._demand import Demand
-from pipelex.config.trust._record import Trust
+from pipelex.config.trust._record import Trust, record_trust
 from pipelex.errors import Json
 
 _MAX_PATH = 4096
@@ -25,6 +25,16 @@ def unseen_files(trust: Trust | None, values: Mapping[str, Json], *folders: Path
         return {}
     found = {key: (*_unseen(trust, key, value, folders),) for key, value in values.items()}
     return {key: demands for key, demands in found.items() if demands}
+
+
+def trust_named_file(home_dir: Path, path: Path) -> None:
+    """Record a file as trusted with its current content, because the user named it to a command.
+
+    Raises:
+        ConfigurationError: the record cannot be read or written.
+    """
+    path = Path(os.path.normpath(path.absolute()))
+    record_trust(home_dir, [Demand(path, _shown(path), _digest_of_file(path), "what it holds")])
 
 
 def _unseen(trust: Trust, key: str, value: Json, folders: tuple[Path, ...]) -> Iterator[Demand]:

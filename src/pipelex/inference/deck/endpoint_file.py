@@ -11,6 +11,7 @@ from pipelex.config._interpolation import named_variables
 from pipelex.config.toml_files import TomlFile
 from pipelex.config.trust import is_recorded, stays_here, trust_files
 from pipelex.config.trust.backends import BACKENDS_FILE, PACKAGED
+from pipelex.config.trust.named_files import trust_named_file
 from pipelex.errors import ConfigurationError, Location
 from pipelex.inference.deck.files import read_file
 
@@ -119,6 +120,8 @@ def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
         raise ConfigurationError(f"{file} cannot be changed: {error}", location=Location(file=str(file))) from None
     if was_trusted and not file.absolute().is_relative_to(home_dir):
         trust_files(home_dir, [file])
+        if own.ca_bundle is not None:
+            trust_named_file(home_dir, own.ca_bundle)
     return file
 
 
