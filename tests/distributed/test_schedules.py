@@ -234,6 +234,7 @@ def test_a_cron_that_is_none(cron: str, said: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_on_the_command_line(project: Project, stub: OpenAIStub, temporal_server: DevServer) -> None:
     stub.on("Hello Ada", text="Hi, Ada").on("Hello Bob", text="Hi, Bob")
     project.method(GREET, "greet.mthds")
