@@ -263,6 +263,13 @@ def test_a_table_is_a_list(tmp_path: Path) -> None:
     assert read("boats.csv", "docks.Boat", tmp_path, is_list=True).items == [first, {"name": "B"}]
 
 
+@pytest.mark.parametrize("text", ["name{}\nA\n", "name\nA{}\n", "name{}\nA{}\n"])
+def test_empty_cells_at_the_end_cost_their_number_once(tmp_path: Path, text: str) -> None:
+    """A copy of the row for each cell would take minutes."""
+    (tmp_path / "boats.csv").write_text(text.replace("{}", "," * 500_000), encoding="utf-8")
+    assert read("boats.csv", "docks.Boat", tmp_path, is_list=True).items == [{"name": "A"}]
+
+
 @pytest.mark.parametrize(
     ("text", "detail"),
     [

@@ -198,6 +198,29 @@ def test_cleaning_takes_out_what_acts(text: str) -> None:
     assert not re.search(r"(?i)http:|javascript|data:|onclick|style=|meta|form|svg|//x", found), found
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "files/..",
+        "files/.",
+        "files/%2e%2E",
+        "files/.%2e",
+        "files/..\\..\\x.png",
+        "files/\t..",
+        "files/../x.png",
+        "files\\x",
+    ],
+)
+def test_a_page_reaches_no_file_but_those_of_its_run(place: str) -> None:
+    found = cleaned(f'<a href="{place}">x</a><img src="{place}">')
+    assert not re.search("href|src", found), found
+
+
+def test_cleaning_leaves_the_files_of_the_run() -> None:
+    for name in ("..a.png", "a%20b.png", ".a", "%2e%2ex", "..."):
+        assert cleaned(f'<img src="files/{name}">') == f'<img src="files/{name}">'
+
+
 def test_cleaning_leaves_what_is_read() -> None:
     kept = '<h1>Title</h1><p class="x">A <strong>text</strong> and <a href="https://a.example/b" rel="noopener noreferrer">a link</a></p>'
     table = "<table><tbody><tr><td>1</td></tr></tbody></table>"

@@ -91,16 +91,15 @@ def _without_guard(cell: str) -> str:
 def _named(names: list[str], rows: Iterable[tuple[int, tuple[str, ...]]]) -> tuple[str, ...]:
     """The columns without those at the end that have neither a name nor cells, which spreadsheet programs leave."""
     used = max((len(_without_end(cells, 0)) for _, cells in rows), default=0)
-    while len(names) > max(used, 1) and not names[-1]:
-        names = names[:-1]
-    return tuple(names)
+    return _without_end(tuple(names), max(used, 1))
 
 
 def _without_end(cells: tuple[str, ...], length: int) -> tuple[str, ...]:
     """The cells of a row, without the empty cells beyond a given length."""
-    while len(cells) > length and not cells[-1]:
-        cells = cells[:-1]
-    return cells
+    end = len(cells)
+    while end > length and not cells[end - 1]:
+        end -= 1
+    return cells[:end]
 
 
 def _separator(text: str) -> str:

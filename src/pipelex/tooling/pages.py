@@ -17,8 +17,9 @@ _STRICT: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: 'self'; base-uri 'none'; form-action 'none'"
 )
 _BLANKS: Final = re.compile(r"[\x00-\x20\x7f-\xa0]+")
-_LINKS: Final = re.compile(rf"https?:|mailto:|pipelex-storage:|#|{FILES}/[^/?#]+$", re.IGNORECASE)
-_PICTURES: Final = re.compile(rf"data:image/(?:png|jpeg|gif|webp|avif|bmp)[;,]|{FILES}/[^/?#]+$", re.IGNORECASE)
+_FILE: Final = rf"{FILES}/(?!(?:\.|%2e){{1,2}}$)[^/\\?#]+$"  # browsers read "\" as "/", and "%2e" as "."
+_LINKS: Final = re.compile(rf"https?:|mailto:|pipelex-storage:|#|{_FILE}", re.IGNORECASE)
+_PICTURES: Final = re.compile(rf"data:image/(?:png|jpeg|gif|webp|avif|bmp)[;,]|{_FILE}", re.IGNORECASE)
 _SCHEMES: Final = {"data", "http", "https", "mailto", "pipelex-storage"}
 
 
