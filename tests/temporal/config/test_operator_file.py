@@ -133,7 +133,7 @@ def test_its_payload_settings_load_with_the_size_capped(load: Loader, is_tempora
         (f"{s3}.uri_format", 12),
         (f"{s3}.signed_urls_lifespan_seconds", 13),
     ]
-    assert "262144 is taken" in config.warnings[0].detail
+    assert "262144 is used" in config.warnings[0].detail
 
 
 def test_a_folder_of_payloads_keeps_its_place(load: Loader) -> None:
