@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from temporalio import workflow
+from temporalio.api.common.v1 import WorkflowType
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -156,7 +157,10 @@ GARBAGE: dict[str, tuple[Spoiling, str]] = {
     "nothing": (lambda _: [], "the first argument (the job) is missing"),
     "no_crate": (lambda good: good[:1], "the second argument (the crate) is missing"),
     "a_text": (lambda good: ["garbage", *good[1:]], "the first argument (the job) cannot be read"),
-    "null": (lambda good: [None, *good[1:]], "the first argument (the job)"),
+    "null": (lambda good: [None, *good[1:]], "the first argument (the job) has the wrong type: null"),
+    "bytes": (lambda good: [b"{}", *good[1:]], "the first argument (the job) has the wrong type: bytes"),
+    "a_message": (lambda good: [WorkflowType(name="x"), *good[1:]], "(the job) has the wrong type: WorkflowType"),
+    "large_inputs_of_bytes": (lambda good: [*good[:2], b"{}"], "(large inputs) has the wrong type: bytes"),
     "a_text_alone": (lambda _: ["garbage"], "the first argument (the job) cannot be read"),
     "another_member": (lambda good: [{**good[0], "wrong": 1}, *good[1:]], "wrong"),
     "no_call": (lambda good: [{}, *good[1:]], "call"),

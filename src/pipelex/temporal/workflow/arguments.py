@@ -4,7 +4,7 @@ Workflows ask the SDK for raw values. If there are fewer arguments than paramete
 itself, as plain JSON. This happens when somebody starts a workflow by hand and leaves out the last arguments.
 """
 
-from typing import Any, Final, TypeVar, get_origin
+from typing import Any, Final, TypeVar, cast, get_origin
 
 from pydantic import TypeAdapter
 from pydantic_core import ValidationError, to_json
@@ -35,25 +35,26 @@ def read(argument: object, kind: type[T], *, what: str) -> T:
     """
     if argument is NOTHING:
         raise malformed(f"{what} is missing", "missing_argument", WRITTEN_JOB)
-    found = _value(argument, kind, what)
-    # The payload's encoding decides as well: null, bytes and protobuf messages come as such, whatever the type.
-    if not isinstance(found, get_origin(kind) or kind):
-        raise malformed(f"{what} is a {type(found).__name__}", "invalid_argument", WRITTEN_JOB)
-    return found
+    return _of_kind(_value(argument, kind, what), kind, what)
 
 
 def read_optional(argument: object, kind: type[T], *, what: str) -> T | None:
     """The value of an argument that may be null or left out; see `read`."""
-    if argument is NOTHING or argument is None or (isinstance(argument, RawValue) and _is_null(argument.payload)):
+    if argument is NOTHING or argument is None:
         return None
-    return read(argument, kind, what=what)
+    found = _value(argument, cast("type[T]", kind | None), what)
+    return None if found is None else _of_kind(found, kind, what)
 
 
-def _is_null(payload: Payload) -> bool:
-    return payload.metadata.get("encoding") == b"binary/null" or payload.data.strip() == b"null"
+def _of_kind(found: object, kind: type[T], what: str) -> T:
+    """Check a value's type: for some encodings, the SDK returns null, bytes or a protobuf message whatever is asked."""
+    if not isinstance(found, get_origin(kind) or kind):
+        name = "null" if found is None else type(found).__name__
+        raise malformed(f"{what} has the wrong type: {name}", "invalid_argument", WRITTEN_JOB)
+    return cast("T", found)
 
 
-def _value(argument: object, kind: type[T], what: str) -> T:
+def _value(argument: object, kind: type[T], what: str) -> T | None:
     try:
         if isinstance(argument, RawValue):
             return workflow.payload_converter().from_payload(argument.payload, kind)
