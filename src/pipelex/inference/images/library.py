@@ -4,10 +4,9 @@ from collections.abc import Awaitable
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from pipelex.inference.calls.heard import Tail, heard_tokens, listening
 from pipelex.inference.calls.logical import current_ledger
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.chat.asking.usage import heard_usage
+from pipelex.inference.chat.asking.usage import paying_for_unread
 from pipelex.inference.chat.library import silence
 from pipelex.inference.deck.prices import priced
 from pipelex.inference.images.ask import ImageAsk
@@ -34,15 +33,12 @@ async def asked(call: ModelCall, work: "Awaitable[ImageGenerationResult]") -> "I
     A client library's exception is replaced, not chained, because its text may hold a key.
     """
     silence()
-    tails = list[Tail]()
     try:
-        with listening() as tails:
+        with paying_for_unread(call.entry):
             result = await work
         current_ledger().spend(_usage(call, result))
         return result
     except Exception as error:
-        for heard in heard_tokens(tails):
-            current_ledger().spend(heard_usage(call.entry, heard))
         failure = call.failure(error)
     raise failure
 

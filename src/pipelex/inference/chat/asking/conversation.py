@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 from pipelex.errors import PipelexError
 from pipelex.inference.calls.classify import classify_provider_error, refused_content, truncated_output
-from pipelex.inference.calls.heard import Tail, heard_tokens, listening
 from pipelex.inference.calls.logical import current_ledger
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.asking.characters import whole_characters
 from pipelex.inference.chat.asking.messages import PromptFiles, first_request
 from pipelex.inference.chat.asking.spans import answered, chat
-from pipelex.inference.chat.asking.usage import call_usage, heard_usage
+from pipelex.inference.chat.asking.usage import call_usage, paying_for_unread
 from pipelex.inference.chat.attachments.takes import COMMON
 from pipelex.inference.chat.messages import Answer, AnswerForm, Message, Question
 from pipelex.inference.chat.provider import ChatProvider
@@ -47,20 +46,15 @@ class Conversation:
             return response
 
     async def _request(self, messages: list[Message], form: AnswerForm, *, is_structured: bool) -> Answer:
-        """Send one request. A library's exception is replaced, not chained, because its text may hold a key.
-
-        An answer that cannot be read is paid for, so the call's ledger counts the tokens that it tells.
-        """
-        entry, tails = self.call.entry, list[Tail]()
+        """Send one request. A library's exception is replaced, not chained, because its text may hold a key."""
+        entry = self.call.entry
         try:
             await self.provider.prepare(self.call)
             settings = self.provider.request_settings(self.call, self.settings, is_structured=is_structured)
             settings = self.provider.identified(settings, entry.handle, *_answers(messages))
-            with listening() as tails:
+            with paying_for_unread(entry):
                 return whole_characters(await self.provider.request(self.call, messages, settings, form))
         except Exception as error:
-            for heard in heard_tokens(tails):
-                current_ledger().spend(heard_usage(entry, heard))
             failure = classify_provider_error(
                 error,
                 provider=entry.backend,
