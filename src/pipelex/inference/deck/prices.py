@@ -9,7 +9,7 @@ _MILLION = 1_000_000
 
 def priced(costs: Costs, input_tokens: int, output_tokens: int, cached_tokens: int) -> float | None:
     """The price of one call in USD; None when the file has prices for only some of its tokens."""
-    if not costs.model_dump(exclude_none=True):
+    if costs.is_free:
         return 0.0
     fresh = costs.input_non_cached if costs.input_non_cached is not None else costs.input
     cached = costs.input_cached if costs.input_cached is not None else fresh

@@ -131,6 +131,11 @@ class Costs(_Table):
     input_rendered: Price | None = None
     """The price of a web page whose JavaScript is run, where it is another one."""
 
+    @property
+    def is_free(self) -> bool:
+        """Whether the table is empty."""
+        return not self.model_dump(exclude_none=True)
+
 
 class ImageRules(_Table):
     """The request arguments that an image model takes: names of mappings."""

@@ -6,7 +6,6 @@ fal's SDK is not used, because it sends the prompt on to redirects and does not 
 import asyncio
 import base64
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from pipelex.content.stuff import Json
@@ -14,12 +13,10 @@ from pipelex.errors import InputError
 from pipelex.inference.calls.classify import refused_content
 from pipelex.inference.calls.http import HttpCall
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.images.ask import ImageAsk
 from pipelex.inference.images.options import ImageArguments
-from pipelex.inference.images.provider import DrawnImages, Fetch, image_usage
+from pipelex.inference.images.provider import DrawnImages, Fetch, image_usage, usage_in
 from pipelex.inference.members import tables, text, web_address
-from pipelex.pipes.models import ModelUsage
 
 _ENDPOINT = "https://fal.run"
 _MOST_AT_ONCE = 4
@@ -42,7 +39,7 @@ class FalImages:
         calls = 0
         while len(images) < wanted.count:
             count = min(most, wanted.count - len(images))
-            usage = partial(_usage, entry, count)
+            usage = usage_in("images", entry, count)
             answer = await http.post(url, _body(wanted, rules, count, calls), usage)
             calls += 1
             flags = answer.get("has_nsfw_concepts")
@@ -50,10 +47,6 @@ class FalImages:
                 raise refused_content(entry.backend, entry.handle, "the safety checker blanked the image")
             images += await _fetched(http, answer, fetch)
         return DrawnImages(images[: wanted.count], image_usage(entry, calls, wanted.count))
-
-
-def _usage(entry: ModelEntry, count: int, answer: dict[str, Any]) -> ModelUsage:
-    return image_usage(entry, 1, min(count, len(tables(answer.get("images")))))
 
 
 async def _fetched(http: HttpCall, answer: dict[str, Any], fetch: Fetch) -> list[tuple[bytes, str]]:

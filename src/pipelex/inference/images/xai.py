@@ -2,17 +2,13 @@
 
 import base64
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from pipelex.content.stuff import Json
 from pipelex.inference.calls.http import HttpCall
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.images.ask import ImageAsk, nearest
-from pipelex.inference.images.provider import DrawnImages, Fetch, image_usage
+from pipelex.inference.images.provider import DrawnImages, Fetch, image_usage, usage_in
 from pipelex.inference.members import tables, text
-from pipelex.pipes.models import ModelUsage
 from pipelex.storage import sniff
 
 _ENDPOINT = "https://api.x.ai/v1"
@@ -35,7 +31,7 @@ class XAIImages:
         calls = 0
         while len(images) < wanted.count:
             count = min(_MOST_AT_ONCE, wanted.count - len(images))
-            answer = await http.post(url, {**body, "n": count}, partial(_usage, self.call.entry, count))
+            answer = await http.post(url, {**body, "n": count}, usage_in("data", self.call.entry, count))
             calls += 1
             given = [found for item in tables(answer.get("data")) if (found := text(item.get("b64_json")))]
             if not given:
@@ -46,10 +42,6 @@ class XAIImages:
                 raise http.garbled("base64") from None
             images += [(data, sniff(data)) for data in drawn]
         return DrawnImages(images[: wanted.count], image_usage(self.call.entry, calls, wanted.count))
-
-
-def _usage(entry: ModelEntry, count: int, answer: dict[str, Any]) -> ModelUsage:
-    return image_usage(entry, 1, min(count, len(tables(answer.get("data")))))
 
 
 def _body(call: ModelCall, wanted: ImageAsk) -> dict[str, Json]:

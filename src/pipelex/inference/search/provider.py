@@ -54,5 +54,5 @@ def search_usage(entry: ModelEntry) -> ModelUsage:
     """The usage of one search, at the price in the backend file."""
     costs = entry.table.costs
     price = None if costs is None else costs.input
-    is_free = costs is not None and not costs.model_dump(exclude_none=True)
+    is_free = costs is not None and costs.is_free
     return ModelUsage(handle=entry.handle, backend=entry.backend, cost_usd=0.0 if is_free else price)
