@@ -80,9 +80,14 @@ class PipeTrace:
     error: ErrorReport | None = None
     """The failure, if it is known here."""
     is_gone: bool = False
-    """Whether nobody keeps what happened inside the pipe any longer; the pipe that ran it still tells how it ended."""
+    """Whether the server has removed the pipe's history. How it ended is then known from the pipe that ran it."""
     told_usage: tuple[ModelUsage, ...] = ()
-    """The usage that the outcome of the pipe tells, if what happened inside is gone."""
+    """The usage in the outcome of the pipe, if its history is gone."""
+
+    @property
+    def own_usage(self) -> tuple[ModelUsage, ...]:
+        """The usage of the pipe without the pipes that it ran, or with them if its history is gone."""
+        return (*(usage for effect in self.effects for usage in effect.usage), *self.told_usage)
 
     @property
     def usage(self) -> tuple[ModelUsage, ...]:
@@ -91,8 +96,7 @@ class PipeTrace:
         waiting: list[PipeTrace] = [self]
         while waiting:
             trace = waiting.pop(0)
-            meter.add(usage for effect in trace.effects for usage in effect.usage)
-            meter.add(trace.told_usage)
+            meter.add(trace.own_usage)
             waiting.extend(trace.children)
         return meter.total
 

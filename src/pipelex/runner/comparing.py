@@ -111,7 +111,7 @@ def figures_of(root: PipeTrace) -> dict[str, PipeFigures]:
     for pipe in pipes_of(root):
         code = pipe.pipe.rpartition(".")[2] or pipe.type
         before = found.get(code, PipeFigures())
-        usages = [*(usage for effect in pipe.effects for usage in effect.usage), *pipe.told_usage]
+        usages = pipe.own_usage
         cost = cost_of(usages)
         found[code] = PipeFigures(
             before.runs + 1,

@@ -136,7 +136,7 @@ class _Steps:
         task, state = self._open.pop(trace.id)
         self._ended.add(trace.id)
         state["state"] = trace.status.value
-        state["usage"] = usages_to_json(usage for effect in trace.effects for usage in effect.usage)
+        state["usage"] = usages_to_json(trace.own_usage)
         if trace.error is not None:
             state["error"] = trace.error.to_json()
         await task.__aexit__(None, None, None)
