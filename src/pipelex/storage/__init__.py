@@ -9,7 +9,7 @@ from pipelex.content.files.kinds import extension_of, file_kind, sniff
 from pipelex.storage._blobs import SCHEME, StoredBlob
 from pipelex.storage._bounded import MOST_KEPT
 from pipelex.storage._decoding import BoundedDecoder, UndecodableError
-from pipelex.storage._fetch import Fetched, FetchPolicy, fetch
+from pipelex.storage._fetch import Fetched, FetchPolicy, fetch, shown_url
 from pipelex.storage._saved import SavedFiles, StoredFile, default_name, files_of, safe_name, save_files
 from pipelex.storage._source import Loaded, load, load_content, normalized
 from pipelex.storage._store import Storage
@@ -36,5 +36,6 @@ __all__ = [
     "normalized",
     "safe_name",
     "save_files",
+    "shown_url",
     "sniff",
 ]

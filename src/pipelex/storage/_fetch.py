@@ -103,7 +103,7 @@ async def fetch(url: str, policy: FetchPolicy) -> Fetched:
         raise _unreachable(url, f"it took longer than {policy.total_timeout:g} seconds") from None
 
 
-def shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """A URL for messages, without the parts that may be secret."""
     if url[:5].lower() == "data:":
         return f"{url[:5]}{url[5:].partition(',')[0][:60]},…"
@@ -118,7 +118,7 @@ def shown(url: str) -> str:
 def refused(url: str, target: TargetClass, reason: str, why: str) -> PipelexError:
     """The error for a URL that the policy does not allow."""
     return InputError(
-        "security.input_url_refused", f"{shown(url)!r} is refused: {why}", target_class=target, reason=reason
+        "security.input_url_refused", f"{shown_url(url)!r} is refused: {why}", target_class=target, reason=reason
     )
 
 
@@ -137,11 +137,11 @@ async def _hop(url: str, policy: FetchPolicy) -> _Hop:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError as error:
-        raise InputError("input.url_unreachable", f"{shown(url)!r} is not a URL: {error}", host="") from None
+        raise InputError("input.url_unreachable", f"{shown_url(url)!r} is not a URL: {error}", host="") from None
     if parts.scheme not in _PORTS:
         raise refused(url, "scheme", "scheme_refused", f"only http and https are fetched, not {parts.scheme!r}")
     if not host:
-        raise InputError("input.url_unreachable", f"{shown(url)!r} names no host", host="")
+        raise InputError("input.url_unreachable", f"{shown_url(url)!r} names no host", host="")
     if not policy.is_guarded:
         return _Hop(parts, host, port, ())
     if host.lower() in METADATA_HOSTS:
@@ -190,7 +190,7 @@ async def _requested(url: str, hop: _Hop, policy: FetchPolicy) -> Fetched | str:
                     raise _unreachable(url, f"the connection failed ({_said(error)})") from None
             except httpx.InvalidURL as error:
                 raise InputError(
-                    "input.url_unreachable", f"{shown(url)!r} is not a URL: {error}", host=hop.host
+                    "input.url_unreachable", f"{shown_url(url)!r} is not a URL: {error}", host=hop.host
                 ) from None
             except httpx.HTTPError as error:
                 raise _unreachable(url, _said(error)) from None
@@ -220,7 +220,7 @@ async def _read(url: str, hop: _Hop, response: "httpx.Response", policy: FetchPo
     if status in _REDIRECTS and "location" in response.headers:
         return urljoin(url, response.headers["location"])
     if status in (404, 410):
-        raise InputError("input.reference_not_found", f"there is nothing at {shown(url)!r} (status {status})")
+        raise InputError("input.reference_not_found", f"there is nothing at {shown_url(url)!r} (status {status})")
     if status != 200:
         category = ErrorCategory.TRANSIENT if status in _PASSING else ErrorCategory.CONTENT
         raise _unreachable(url, f"the server answered with status {status}", category=category)
@@ -257,7 +257,10 @@ def _said(error: Exception) -> str:
 
 def _too_large(url: str, limit: int, size: int) -> PipelexError:
     return InputError(
-        "input.too_large", f"{shown(url)!r} is larger than the {limit} bytes that are fetched", limit=limit, size=size
+        "input.too_large",
+        f"{shown_url(url)!r} is larger than the {limit} bytes that are fetched",
+        limit=limit,
+        size=size,
     )
 
 
@@ -267,5 +270,8 @@ def _unreachable(url: str, why: str, *, category: ErrorCategory = ErrorCategory.
     except ValueError:
         host = ""
     return PipelexError(
-        "input.url_unreachable", f"{shown(url)!r} cannot be fetched: {why}", category=category, params={"host": host}
+        "input.url_unreachable",
+        f"{shown_url(url)!r} cannot be fetched: {why}",
+        category=category,
+        params={"host": host},
     )

@@ -13,7 +13,7 @@ from pipelex.content.files.kinds import sniff
 from pipelex.errors import InputError
 from pipelex.errors.json import Json, maybe
 from pipelex.storage._blobs import SCHEME
-from pipelex.storage._fetch import FetchPolicy, fetch, refused, shown
+from pipelex.storage._fetch import FetchPolicy, fetch, refused, shown_url
 from pipelex.storage._store import Storage
 
 
@@ -130,15 +130,15 @@ def _read(path: Path, url: str, policy: FetchPolicy) -> bytes:
         with path.open("rb") as file:
             return file.read(policy.max_bytes + 1)
     except FileNotFoundError:
-        raise InputError("input.reference_not_found", f"there is no file {shown(url)!r}") from None
+        raise InputError("input.reference_not_found", f"there is no file {shown_url(url)!r}") from None
     except (OSError, ValueError) as error:
         raise _unreadable(url, "unreadable", str(error)) from None
 
 
 def _too_large(url: str, policy: FetchPolicy, size: int) -> InputError:
     limit = policy.max_bytes
-    return InputError("input.too_large", f"{shown(url)!r} is larger than {limit} bytes", limit=limit, size=size)
+    return InputError("input.too_large", f"{shown_url(url)!r} is larger than {limit} bytes", limit=limit, size=size)
 
 
 def _unreadable(url: str, reason: str, why: str) -> InputError:
-    return InputError("input.file_unreadable", f"{shown(url)!r} cannot be read: {why}", reason=reason)
+    return InputError("input.file_unreadable", f"{shown_url(url)!r} cannot be read: {why}", reason=reason)

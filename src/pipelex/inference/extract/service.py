@@ -26,8 +26,7 @@ from pipelex.pipes.effects.jobs import ContentListResult, ExtractJob
 from pipelex.pipes.effects.requests import ViewsRequest
 from pipelex.pipes.models import ModelUsage
 from pipelex.reading.source import ReadingLimits, unreadable
-from pipelex.storage import FetchPolicy, Storage, file_kind, load_content
-from pipelex.storage._fetch import shown
+from pipelex.storage import FetchPolicy, Storage, file_kind, load_content, shown_url
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ class Extraction:
     async def _loaded(self, content: dict[str, Json]) -> SourceFile:
         url = str(content.get("url", ""))
         found = await load_content(content, storage=self.storage, policy=self.policy)
-        name = repr(found.filename) if found.filename else f"the document {shown(url)!r}"
+        name = repr(found.filename) if found.filename else f"the document {shown_url(url)!r}"
         source = SourceFile(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url, url)
         if not found.data:
             raise unreadable(source, "empty", "it is empty: it has 0 bytes")
@@ -145,11 +144,11 @@ def _by_address(call: ModelCall, url: str) -> SourceFile:
     if not url.lower().startswith(("http://", "https://")):
         raise InputError(
             "input.file_type_unsupported",
-            f"the model {call.entry.handle!r} reads web pages by their address, but {shown(url)!r} is not one",
+            f"the model {call.entry.handle!r} reads web pages by their address, but {shown_url(url)!r} is not one",
             format="file",
             model=call.entry.handle,
         )
-    return SourceFile(b"", "text/html", "html", f"the page {shown(url)!r}", url=url)
+    return SourceFile(b"", "text/html", "html", f"the page {shown_url(url)!r}", url=url)
 
 
 def _result(entry: ModelEntry, wanted: ExtractAsk, pages: list[ExtractedPage], *, is_priced: bool) -> ContentListResult:

@@ -15,8 +15,7 @@ from pipelex.inference.extract.local import TEXT_KINDS
 from pipelex.inference.extract.processes import read_pages
 from pipelex.reading.read import OFFICE_KINDS
 from pipelex.reading.source import ExtractAsk, PictureFit, ReadingLimits, ReadPage, SourceFile
-from pipelex.storage import FetchPolicy, Storage, file_kind, load_content
-from pipelex.storage._fetch import shown
+from pipelex.storage import FetchPolicy, Storage, file_kind, load_content, shown_url
 
 AttachmentKind = Literal["image", "document"]
 
@@ -75,7 +74,7 @@ async def attached(
 async def _loaded(content: Mapping[str, Json], kind: AttachmentKind, files: PromptFiles) -> SourceFile:
     url = str(content.get("url", ""))
     found = await load_content(content, storage=files.storage, policy=files.policy)
-    name = f"the {kind} {found.filename or shown(url)!r}"
+    name = f"the {kind} {found.filename or shown_url(url)!r}"
     source = SourceFile(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url, url)
     _check_size(source, kind, MAX_ATTACHMENT_BYTES)
     return source

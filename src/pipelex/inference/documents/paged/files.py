@@ -10,8 +10,7 @@ from pipelex.errors import InputError, PipelexError
 from pipelex.inference.documents.provider import Pictures, content_failure
 from pipelex.reading.pictures import check_pixels, opened_image, picture_of
 from pipelex.reading.source import MissingExtra, SourceFile
-from pipelex.storage import Loaded, file_kind, sniff
-from pipelex.storage._fetch import shown
+from pipelex.storage import Loaded, file_kind, shown_url, sniff
 
 logger = logging.getLogger("pipelex.inference")
 
@@ -94,7 +93,7 @@ class PageFiles:
 
 def _note(urls: list[str], url: str) -> None:
     """Add an address, unless it is empty or already noted; long addresses are cut."""
-    short = shown(url)
+    short = shown_url(url)
     if url and short not in urls:
         urls.append(short)
 
@@ -113,7 +112,7 @@ def _drawable(file: Loaded, url: str) -> Loaded:
     """
     if file_kind(file.mime_type) != "image":
         return file
-    source = SourceFile(file.data, file.mime_type, "image", f"the image {shown(url)!r}")
+    source = SourceFile(file.data, file.mime_type, "image", f"the image {shown_url(url)!r}")
     with opened_image(source) as image:
         check_pixels(image, source)
         image.load()
