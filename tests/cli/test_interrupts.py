@@ -201,7 +201,6 @@ def test_at_a_question_of_init(cli: Cli, key: bytes) -> None:
     assert not (cli.root / ".pipelex" / "inference" / "backends.toml").read_text(encoding="utf-8").count("is_default")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such terminals")
 @pytest.mark.parametrize(
     ("key", "code", "told"),

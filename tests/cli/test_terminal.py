@@ -67,7 +67,6 @@ def on_a_terminal(
         os.close(ours)
 
 
-@pytest.mark.slow
 def test_progress_is_a_live_tree_and_the_result_is_framed(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="Good morning, **Ana**", delay=0.6)
 
@@ -223,7 +222,6 @@ def figures(seen: str) -> list[tuple[int, int, int]]:
     return [(int(done.replace(",", "")), int(running), int(failed or 0)) for done, running, failed in found]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("count", [3, 200])
 def test_a_run_that_is_watched_late(durable_cli: Cli, stub: OpenAIStub, count: int) -> None:
@@ -248,7 +246,6 @@ def test_a_run_that_is_watched_late(durable_cli: Cli, stub: OpenAIStub, count: i
     assert "RUNNING" not in durable_cli("runs", "show", run_id, "--json").out
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("count", "end"), [(3, "fails"), (40, "fails"), (3, "is cancelled"), (40, "is cancelled")])
 def test_a_watched_run_that_does_not_succeed(durable_cli: Cli, stub: OpenAIStub, count: int, end: str) -> None:
