@@ -12,7 +12,7 @@ BIN        := $(VENV)/bin
 PIP        := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP      := $(VENV)/.installed
 DEV_STAMP  := $(VENV)/.installed-dev
-# "part": of the largest matrices of cases, a part that is spread over all rows and columns; "all": every case.
+# "part": a sample of the cases in the largest matrices; "all": every case.
 MATRIX     ?= part
 TESTS      := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --matrix $(MATRIX)
 MISTRAL    ?= .venv-mistral

@@ -17,7 +17,9 @@ os.environ.pop("COLUMNS", None)  # the width of a terminal that runs tests is no
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--matrix", choices=("part", "all"), default="part", help="how much to run of tests marked matrix")
+    parser.addoption(
+        "--matrix", choices=("part", "all"), default="part", help="which cases of tests marked `matrix` to run"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -30,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         matrix = item.get_closest_marker("matrix")
         if matrix is None or "callspec" not in vars(item):
             continue
-        # By its name, so that rows and columns are hit alike, and a case that is added moves no other.
+        # A checksum of the name spreads the choice over rows and columns, and a new case does not change it for others.
         number = zlib.crc32(item.nodeid.encode())
         if number % matrix.kwargs.get("fast", 1):
             item.add_marker(pytest.mark.slow)
@@ -43,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _modules = 0
-"""The number of loaded modules when the objects in memory were last spared from collections of garbage."""
+"""The number of modules that were loaded when `_spare_what_is_loaded` last ran."""
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -57,7 +59,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 
 def _spare_what_is_loaded() -> None:
-    """Keep the collector from walking the tests and the loaded libraries: that took a quarter of the suite's time."""
+    """Keep the garbage collector from visiting the tests and the loaded libraries, a quarter of the suite's time."""
     global _modules
     gc.freeze()
     _modules = len(sys.modules)

@@ -1,4 +1,4 @@
-"""Run the command line with `python -m pipelex`, where the script `pipelex` is not on the path."""
+"""The command line as `python -m pipelex`, for when the script `pipelex` is not on the path."""
 
 from pipelex.cli.start import main
 

@@ -1,7 +1,7 @@
 """The parity cases through `durable` over an engine in memory: the seam between a run and its engine is real.
 
 Every case gives what the in-process orchestrator gives, and each workflow's history replays to the same commands. Each
-case runs in two of the ways; a third of them in the others, too, and all of them with `--matrix all`.
+case runs in two of the ways. A third of the cases also run in the others; with `--matrix all`, all of them do.
 """
 
 from dataclasses import dataclass, field, replace

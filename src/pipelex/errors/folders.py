@@ -35,7 +35,7 @@ def hide_folders(folders: Iterable[Path | str | None] = ()) -> None:
         _ordinary = _paths = _pattern(())
     own = (tempfile.gettempdir(), sys.prefix, sys.base_prefix, os.path.expanduser("~"))
     forms = {form for folder in (*own, *folders) if folder is not None for form in _forms(Path(folder))}
-    # A process may be told of thousands of folders, and nearly all are ordinary: so the pattern stays short.
+    # A process may learn of thousands of folders. Nearly all are ordinary, and only the others make the pattern longer.
     unusual = {form for form in forms - _known if not _ordinary.fullmatch(form)}
     if unusual:
         _known.update(unusual)
