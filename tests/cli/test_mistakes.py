@@ -317,6 +317,27 @@ def test_a_mistake_is_told_what_was_meant(place: Cli, mistake: Mistake) -> None:
     assert not re.search(r"\bauto\b|Correct the (inputs|method|configuration)\.|retry yes\)\n.*refused again", said)
 
 
+LINKS = [
+    Mistake("validate links/loop.mthds", 2, ("is a symbolic link that leads to no file or directory",)),
+    Mistake("graph links/loose.mthds", 2, ("is a symbolic link that leads to no file or directory",)),
+    Mistake("run links", 2, ("'links/loop.mthds' cannot be read: Too many levels of symbolic links",)),
+    Mistake("run greet.mthds -i links/loop.json", 1, ("'links/loop.json' cannot be read: Too many levels of",)),
+    Mistake("run greet.mthds -i name=@links/loop.json", 1, ("'links/loop.json' cannot be read: Too many levels of",)),
+    Mistake("run greet.mthds --durable -i links/loop.json", 1, ("cannot be read: Too many levels of",)),
+    Mistake("run greet.mthds --inputs-csv links/loop.csv", 1, ("'links/loop.csv' cannot be read: Too many levels of",)),
+]
+
+
+@pytest.mark.matrix(fast=4)
+@pytest.mark.parametrize("mistake", LINKS, ids=lambda mistake: mistake.command)
+def test_a_link_that_leads_nowhere(place: Cli, mistake: Mistake) -> None:
+    (place.root / "links").mkdir()
+    for name in ("loop.mthds", "loop.json", "loop.csv"):
+        (place.root / "links" / name).symlink_to(name)
+    (place.root / "links" / "loose.mthds").symlink_to("nowhere.mthds")
+    test_a_mistake_is_told_what_was_meant(place, mistake)
+
+
 def test_a_memory_that_no_run_wrote(place: Cli) -> None:
     for memory in ('{"root": {"name": "x"}}', '{"root": {"name": {"concept": "Text"}}}', '{"root": {"main_stuff": 3}}'):
         ended = place("run", "greet.mthds", "-i", "-", stdin=f'{{"working_memory": {memory}}}')

@@ -19,6 +19,7 @@ from pipelex.config._notes import why_without_effect
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer, LayerKind, Settings, describe
 from pipelex.config.engine_tables import PACKAGED, engine_tables, is_engine_table
+from pipelex.config.files.paths import resolved
 from pipelex.config.files.plain import read_plain_text
 from pipelex.config.files.toml import read_toml
 from pipelex.config.trust import TRUST_VARIABLE, Demand, Trust, not_in_force
@@ -68,7 +69,7 @@ def load_settings(
     home_dir = _home_dir(process)
     trust = Trust(
         home_dir,
-        None if base_dir.resolve() == _home(process).resolve() else base_dir,
+        None if resolved(base_dir) == resolved(_home(process)) else base_dir,
         trust_project or process.get(TRUST_VARIABLE, "").strip().lower() in _YES,
     )
     layers = [_defaults(), *_read_layers([("user", home_dir / FILE)], here)]

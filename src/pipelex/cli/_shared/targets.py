@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelex.config.files.paths import resolved
 from pipelex.errors import ErrorCategory, PipelexError, near_names
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def method_target(name: str, pipe: str | None, library_dirs: Sequence[Path], con
     roots = [*library_dirs, *(folder / "methods" for folder in config_dirs)]
     for root in roots:
         candidate = root / name
-        if candidate.is_dir() and candidate.resolve().is_relative_to(root.resolve()):
+        if candidate.is_dir() and resolved(candidate).is_relative_to(resolved(root)):
             return Target((candidate,), pipe)
     known = sorted({found for root in roots for found in _methods(root)})
     near = near_names(name, known)

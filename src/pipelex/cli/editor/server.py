@@ -17,6 +17,7 @@ from pygls.lsp.server import LanguageServer
 
 from pipelex import __version__
 from pipelex.cli.editor.places import Places
+from pipelex.config.files.paths import resolved
 from pipelex.errors import Fault
 from pipelex.tooling.editor import (
     AskedPlace,
@@ -138,7 +139,7 @@ class BundleServer(LanguageServer):
 def path_of(uri: str) -> Path:
     """The file of a document; an unsaved document gets a made-up name in the working directory."""
     text = uris.to_fs_path(uri) if uri.startswith("file:") else None
-    return Path(text).resolve() if text else Path.cwd() / f"{uri.replace(':', '-').replace('/', '-')}.mthds"
+    return resolved(Path(text)) if text else Path.cwd() / f"{uri.replace(':', '-').replace('/', '-')}.mthds"
 
 
 def _is_of_machine(fault: Fault) -> bool:
@@ -167,7 +168,7 @@ def _add_texts(server: BundleServer) -> None:
     def initialized(ls: BundleServer, params: types.InitializedParams) -> None:
         folders = [path_of(folder.uri) for folder in ls.workspace.folders.values()]
         root = ls.workspace.root_path
-        ls.bundles.roots[:] = folders or ([Path(root).resolve()] if root else [])
+        ls.bundles.roots[:] = folders or ([resolved(Path(root))] if root else [])
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
+from pipelex.config.files.paths import resolved
 from pipelex.content.files.kinds import file_kind, sniff
 from pipelex.content.stuff import Json
 
@@ -125,7 +126,7 @@ def not_a_file(path: Path) -> str | None:
     Raises:
         OSError: there is nothing there, or it cannot be looked at.
     """
-    path = path.resolve()
+    path = resolved(path)
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(str(path))
@@ -137,7 +138,7 @@ def not_a_file(path: Path) -> str | None:
 
 
 def _require_inside(text: str, path: Path, root: Path | None) -> None:
-    if root is not None and not path.is_relative_to(root.resolve()):
+    if root is not None and not path.is_relative_to(resolved(root)):
         raise FileRefused(
             "security.input_path_refused",
             f"'{text}' is outside of '{root}', and inputs that come with a method may name only files in its folder",
@@ -162,8 +163,8 @@ def _absolute(text: str, base_dir: Path) -> Path:
         address = urlsplit(text)
         if address.netloc not in ("", "localhost"):
             raise ValueError(f"the file is on another machine, '{address.netloc}'")
-        return Path(unquote(address.path)).resolve()
-    return (base_dir / Path(text).expanduser()).resolve()
+        return resolved(Path(unquote(address.path)))
+    return resolved(base_dir / Path(text).expanduser())
 
 
 def _looked_in(text: str, base_dir: Path) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from pipelex.config.files.paths import resolved
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.json import Json, as_object
 from pipelex.inference.children import harmless, kill_session
@@ -122,7 +123,7 @@ def _plain(content: Json, is_list: bool) -> Json:
 def _on_disk(tree: MethodTree, folder: Path) -> Path:
     """The tree's folder; a tree in memory is written to disk first."""
     if tree.root is not None:
-        return tree.root.resolve()
+        return resolved(tree.root)
     for name, file in tree.files.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from pipelex.config.files.paths import resolved
 from pipelex.config.files.plain import read_plain
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library._trees.ignore import IgnoreRule, ignore_rules, is_ignored
@@ -94,7 +95,7 @@ class MethodTree:
             return self.files[path]
         if self.is_lone and self.root is not None:
             beside = self.root / path
-            if beside.is_file() and beside.resolve().is_relative_to(self.root.resolve()):
+            if beside.is_file() and resolved(beside).is_relative_to(resolved(self.root)):
                 return beside
         return None
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from pipelex.config.files.paths import resolved
 from pipelex.library.packages._manifest import MANIFEST_NAME
 
 _MOST_FOLDERS: Final = 10_000
@@ -17,7 +18,7 @@ def packages_beside(folder: Path) -> Iterator[Path]:
 
     If a package is not in a repository, its siblings in the same folder count, because it may be a copy from one.
     """
-    here = folder.resolve()
+    here = resolved(folder)
     root = next((above for above in (here, *here.parents) if (above / ".git").exists()), None)
     is_package = (here / MANIFEST_NAME).is_file()
     found = _below(root) if root is not None else _inside(here.parent) if is_package else ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from pipelex.config.files.paths import resolved
 from pipelex.errors import Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary
 from pipelex.tooling.editor._group import OpenFile, OpenMethod
@@ -130,7 +131,7 @@ class Workspace:
             return None, {members[0]: failed.report.faults or (Fault(failed.report.code, failed.report.detail),)}
         found: dict[Path, list[Fault]] = {}
         for fault in (*loaded.verdict.errors, *loaded.verdict.warnings):
-            place = members[0] if fault.location.file is None else Path(fault.location.file).resolve()
+            place = members[0] if fault.location.file is None else resolved(Path(fault.location.file))
             found.setdefault(place, []).append(fault)
         return loaded, {place: tuple(faults) for place, faults in found.items()}
 

@@ -6,6 +6,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import Final
 
+from pipelex.config.files.paths import resolved
 from pipelex.errors import InputError, PipelexError
 from pipelex.inference.documents.provider import Pictures, content_failure
 from pipelex.reading.pictures import check_pixels, opened_image, picture_of
@@ -85,8 +86,8 @@ class PageFiles:
     def _path(self, url: str) -> Path:
         if self.root is None or self.folder is None or ":" in url:
             raise PermissionError(url)
-        path = (self.folder / url).resolve()
-        if not path.is_relative_to(self.root.resolve()):
+        path = resolved(self.folder / url)
+        if not path.is_relative_to(resolved(self.root)):
             raise PermissionError(url)
         return path
 
