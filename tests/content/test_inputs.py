@@ -1,6 +1,7 @@
 import csv
 import datetime
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,38 @@ def test_all_faults_come_at_once() -> None:
         ("input.invalid", "boat", "crew"),
     ]
     assert caught.value.report.advice == "Did you mean note?"
+
+
+MANY = {f"key{number}": 1 for number in range(5_000)}
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"boat": {"name": "A"}, **MANY},
+        {"boat": {"name": "A"}, LONG: 1},
+        {"boat": {"name": "A", **MANY}},
+        {"boat": {"name": "A", LONG: 1}},
+        {"boat": {"name": "A"}, "boats": [{"name": number} for number in range(5_000)]},
+    ],
+    ids=["many names", "a long name", "many fields", "a long field", "many items"],
+)
+def test_a_report_of_many_faults_is_bounded(raw: dict[str, Any]) -> None:
+    slots = {"boat": InputSlot("docks.Boat"), "boats": InputSlot("docks.Boat", is_list=True, presence="optional")}
+    with pytest.raises(InputError) as caught:
+        read_inputs(raw, slots, base_dir=None, concepts=Concepts())
+    faults = caught.value.report.faults
+    assert 1 <= len(faults) <= 101
+    assert len(faults) == 1 or re.search(r"4,9\d\d more", faults[-1].detail)
+    assert max(len(str(fault)) for fault in faults) < 2_000
+
+
+def test_a_report_of_many_columns_is_bounded(tmp_path: Path) -> None:
+    (tmp_path / "boats.csv").write_text(",".join([LONG, *MANY]) + "\nA\n", encoding="utf-8")
+    faults = refused("boats.csv", "docks.Boat", tmp_path, is_list=True).report.faults
+    assert len(faults) == 101
+    assert max(len(str(fault)) for fault in faults) < 2_000
 
 
 def test_optional_inputs_may_be_left_out() -> None:

@@ -14,6 +14,7 @@ from pipelex.content.files.local import why_unfit
 from pipelex.content.files.not_readable import NotReadable
 from pipelex.content.files.text import decoded
 from pipelex.errors import near_names
+from pipelex.errors.bounds import clipped
 from pipelex.errors.json import Json, as_object
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
@@ -25,8 +26,7 @@ def read_csv(path: Path, shape: ObjectShape) -> list[Json]:
     """The objects of a table: the first row names fields, every other row is one object, an empty cell is absent.
 
     Raises:
-        ContentError: columns are unknown or missing, or cells cannot be read as their fields; reports all faults at
-            once.
+        ContentError: columns are unknown or missing, or cells cannot be read as their fields.
         OSError: the file cannot be read.
     """
     table = read_table(path)
@@ -127,7 +127,7 @@ def _columns(names: Sequence[str], shape: ObjectShape, file_name: str) -> list[F
         if field is None:
             near = near_names(name, [known.name for known in shape.fields])
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            faults.append((where, f"the column '{name}' is not a field of {shape.title}{hint}"))
+            faults.append((where, f"the column '{clipped(name)}' is not a field of {shape.title}{hint}"))
         elif field in fields:
             faults.append((where, f"the column '{name}' appears twice"))
         else:

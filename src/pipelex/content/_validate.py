@@ -19,6 +19,7 @@ from pipelex.content._shapes import (
 )
 from pipelex.content.stuff import Json
 from pipelex.errors import near_names
+from pipelex.errors.bounds import clipped
 
 _DEEPEST: Final = 200
 """The maximum depth of nested JSON values. Beyond it, JSON readers and writers may fail."""
@@ -86,7 +87,7 @@ def plain_json(value: object, *, where: str = "") -> Json:
 
 
 def _join(where: str, name: str) -> str:
-    return f"{where}.{name}" if where else name
+    return f"{where}.{clipped(name)}" if where else clipped(name)
 
 
 class _ContentChecker:

@@ -3,7 +3,7 @@
 Source: MTHDS 8.0.0, section 10 of the language reference.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -22,7 +22,8 @@ from pipelex.content.structure import (
     validate,
 )
 from pipelex.content.stuff import Stuff
-from pipelex.errors import Fault, InputError, Location, near_names
+from pipelex.errors import Fault, InputError, Location, comparing_few_names, near_names
+from pipelex.errors.bounds import MOST_FAULTS, clipped
 from pipelex.errors.json import Json, exactly, maybe
 from pipelex.errors.surrogates import is_encodable
 
@@ -97,6 +98,7 @@ class PlacedInputs(dict[str, Json]):
         self.folders[name] = folder
 
 
+@comparing_few_names
 def read_inputs(
     raw: Mapping[str, Json],
     slots: Mapping[str, InputSlot],
@@ -121,14 +123,9 @@ def read_inputs(
 
     Raises:
         InputError: something does not fit. Its code and location are those of the first fault; `report.faults`
-            has every fault as a `Fault`.
+            has each fault as a `Fault`, and the number of the others if there are very many.
     """
-    faults: list[Fault] = []
-    for name in raw:
-        if name not in slots:
-            near = near_names(name, slots)
-            declared = f"the declared inputs are {', '.join(slots)}" if slots else "the pipe takes no inputs"
-            faults.append(_fault("input.unexpected", f"'{name}' is not an input: {declared}", name, suggestions=near))
+    faults = _unexpected((name for name in raw if name not in slots), slots)
     files = None if base_dir is None else LocalFiles(base_dir, root)
     found: dict[str, Stuff] = {}
     for name, slot in slots.items():
@@ -152,12 +149,16 @@ def expanded(shape: Shape, value: Json) -> Json:
 
 
 def one_error(faults: list[Fault]) -> InputError:
-    """One exception for all faults of a run's inputs. Its message is that of the first; `faults` has them all."""
-    first = faults[0]
+    """One exception for all faults of a run's inputs. Its message is that of the first.
+
+    Its `faults` are the first `MOST_FAULTS`; if there are more, the last one tells their number.
+    """
+    first, unnamed = faults[0], len(faults) - MOST_FAULTS
+    named = faults if unnamed <= 0 else [*faults[:MOST_FAULTS], Fault(first.code, f"{unnamed:,} more faults")]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     error = InputError(first.code, first.detail + more, input=first.location.input)
     advice = f"Did you mean {' or '.join(first.suggestions)}?" if first.suggestions else None
-    return error.with_report(params=first.params, location=first.location, faults=tuple(faults), advice=advice)
+    return error.with_report(params=first.params, location=first.location, faults=tuple(named), advice=advice)
 
 
 def _files_for(name: str, raw: Mapping[str, Json], files: LocalFiles | None) -> LocalFiles | None:
@@ -177,6 +178,15 @@ def _fault(
 ) -> Fault:
     location = Location(input=name, field=maybe(params.get("field"), str) or None)
     return Fault(code, detail, location, params={"input": name, **params}, suggestions=suggestions)
+
+
+def _unexpected(names: Iterable[str], slots: Mapping[str, InputSlot]) -> list[Fault]:
+    declared = f"the declared inputs are {', '.join(slots)}" if slots else "the pipe takes no inputs"
+    faults: list[Fault] = []
+    for name in names:
+        shown, near = clipped(name), near_names(name, slots)
+        faults.append(_fault("input.unexpected", f"'{shown}' is not an input: {declared}", shown, suggestions=near))
+    return faults
 
 
 def _written(slot: InputSlot) -> str:
