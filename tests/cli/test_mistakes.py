@@ -338,6 +338,27 @@ def test_a_link_that_leads_nowhere(place: Cli, mistake: Mistake) -> None:
     test_a_mistake_is_told_what_was_meant(place, mistake)
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("9" * 5_000, "a number has too many digits"),
+        ("-" + "9" * 5_000, "a number has too many digits"),
+        ("[" * 100_000, "nested too deeply"),
+        ("NaN", "NaN is not a JSON number"),
+        ('"A", "name": "B"', "the member 'name' is given twice"),
+    ],
+    ids=["digits", "a negative number", "nesting", "NaN", "twice"],
+)
+@pytest.mark.parametrize("is_file", [False, True], ids=["typed", "a file"])
+def test_json_that_no_program_should_write(place: Cli, value: str, why: str, is_file: bool) -> None:
+    text = f'{{"name": {value}}}'
+    (place.root / "typed.json").write_text(text, encoding="utf-8")
+    ended = place("run", "greet.mthds", "-i", "typed.json" if is_file else text)
+    assert (ended.code, ended.out) == (1, ""), ended.err
+    assert why in ended.err
+    assert "set_int_max" not in ended.err
+
+
 def test_a_memory_that_no_run_wrote(place: Cli) -> None:
     for memory in ('{"root": {"name": "x"}}', '{"root": {"name": {"concept": "Text"}}}', '{"root": {"main_stuff": 3}}'):
         ended = place("run", "greet.mthds", "-i", "-", stdin=f'{{"working_memory": {memory}}}')

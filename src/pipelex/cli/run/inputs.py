@@ -1,6 +1,5 @@
 """The sources of a run's inputs, in this order: `--inputs`, standard input, a file in the method's folder."""
 
-import json
 import os
 import re
 import select
@@ -210,17 +209,18 @@ def _envelope(entry: Json) -> Json:
 
 
 def _object(text: str, where: str) -> Mapping[str, Json]:
+    from pipelex.content.files.inputs_file import parse
+    from pipelex.content.files.not_readable import NotReadable
+
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        wrong = InputError(
-            "input.invalid",
-            f"{where} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
-            field="",
-        )
+        found = parse(text, "json")
+    except NotReadable as error:
+        place = f" (line {error.line}, column {error.column})" if error.line else ""
+        detail = str(error).replace("is not valid JSON", "is not JSON", 1)
+        wrong = InputError("input.invalid", f"{where} {detail}{place}", field="")
         raise wrong.with_report(
             advice="Name each input, as in -i name=value, or put them into a file: -i inputs.toml"
         ) from None
     if not isinstance(found, dict):
         raise InputError("input.invalid", f"{where} must be a JSON object: input name → value", field="")
-    return cast("dict[str, Json]", found)
+    return found

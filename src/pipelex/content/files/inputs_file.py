@@ -51,7 +51,8 @@ def parse(text: str, file_type: str) -> Json:
     except NotReadable:
         raise
     except ValueError as error:
-        raise NotReadable(f"is not valid {file_type.upper()}: {error}") from None
+        why = "a number has too many digits" if "integer string conversion" in str(error) else error
+        raise NotReadable(f"is not valid {file_type.upper()}: {why}") from None
 
 
 def _json_fault(error: json.JSONDecodeError) -> str:
