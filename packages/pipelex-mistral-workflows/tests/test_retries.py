@@ -219,7 +219,7 @@ async def test_a_retry_does_not_wait_for_ever(
     run = await started(app, project, DESCRIBE_ALL, {"words": WORDS[:2]})
     await _terminated(run, stub, 2)
     await run.retry()
-    assert f"1 call of run '{run.run_id}' did not end within 1 seconds after it" in caplog.text
+    assert f"1 call of run '{run.run_id}' did not end within 1 seconds of its end" in caplog.text
     assert (await asyncio.wait_for(run.result(), 120)).content == {"items": [{"text": "sea"}] * 2}
     assert Counter(request.prompt for request in stub.completions) == {"Describe word00.": 1, "Describe word01.": 2}
 
