@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Unpack
 
@@ -414,9 +415,14 @@ def new_run_id() -> str:
 
 def _user() -> str | None:
     try:
-        return os.environ.get("PIPELEX_USER_ID") or getpass.getuser()
+        return os.environ.get("PIPELEX_USER_ID") or _login()
     except (KeyError, OSError):
         return None
+
+
+@cache
+def _login() -> str:
+    return getpass.getuser()
 
 
 def run_in_new_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -35,6 +35,8 @@ logger = logging.getLogger("pipelex.direct")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _PRUNED_BEYOND: Final = 1.1
 """The factor by which the number of records may exceed the maximum before the oldest are deleted."""
+_COUNTED_AGAIN: Final = 4
+"""Records are counted again once a quarter of what is free is used up, because other processes make records as well."""
 _FACTS: Final = "run.json"
 _SOURCE: Final = "source.json.gz"
 _TRACE: Final = "trace.json.gz"
@@ -135,6 +137,13 @@ class RecordedFacts:
         )
 
 
+@dataclass
+class _Room:
+    """How many records may be made before they are counted again, because to list a full folder takes time."""
+
+    left: int = 0
+
+
 @dataclass(frozen=True)
 class RecordFolder:
     """The records of a user's runs.
@@ -145,6 +154,7 @@ class RecordFolder:
     root: Path
     most: int
     """The most records that are kept; the oldest are deleted first."""
+    _room: _Room = field(default_factory=_Room, init=False, repr=False, compare=False)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -192,9 +202,10 @@ class RecordFolder:
         """
         try:
             folder, is_new = (self._folder(facts.run_id), False) if source is None else self._made(facts.run_id)
-            if not folder.is_dir():
-                return
-            (folder / _WAITS).unlink(missing_ok=True)
+            if not is_new:
+                if not folder.is_dir():
+                    return
+                (folder / _WAITS).unlink(missing_ok=True)
             written: dict[str, Json] = {}
             if execution is not None:
                 written["outcome"] = execution.outcome.model_dump(mode="json", exclude_unset=True)
@@ -202,10 +213,11 @@ class RecordFolder:
             if source is not None:
                 written["source"] = source_to_json(source)
             # A record without facts is ignored, so the other files of a new record need not be written atomically.
-            trace = _with_lines(written, _journal(folder) + lines)
+            trace = _with_lines(written, lines if is_new else _journal(folder) + lines)
             write_own_file(folder / _TRACE, gzip.compress(trace, 1), in_place=is_new)
             _write(folder / _FACTS, facts.to_json(), is_seen=not is_new)
-            (folder / _JOURNAL).unlink(missing_ok=True)
+            if not is_new:
+                (folder / _JOURNAL).unlink(missing_ok=True)
         except OSError as failed:
             logger.info("The record of run '%s' cannot be written: %s", facts.run_id, failed)
 
@@ -287,7 +299,12 @@ class RecordFolder:
             return []
 
     def _prune(self) -> None:
-        if len(os.listdir(self.root)) <= self.most * _PRUNED_BEYOND:
+        self._room.left -= 1
+        if self._room.left > 0:
+            return
+        beyond = int(self.most * _PRUNED_BEYOND) - len(os.listdir(self.root))
+        if beyond >= 0:
+            self._room.left = beyond // _COUNTED_AGAIN
             return
         folders = self._folders()
         for folder in sorted(folders, key=lambda each: each.stat().st_mtime)[: len(folders) - self.most]:

@@ -9,6 +9,7 @@ aiohttp limits the decoded size of a body.
 import json
 import sys
 from collections.abc import AsyncIterator, Iterable
+from functools import cache
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -220,25 +221,39 @@ def _bounded(
     except UndecodableError as unknown:
         raise AnswerTooLarge(str(unknown)) from None
 
+    return _stream_type(base)(stream, decoder, marks, told, tail)
+
+
+@cache
+def _stream_type(base: type[Any]) -> type[Any]:
+    """The bounded stream that derives from a client library's own type of streams, which that library insists on."""
+
     class BoundedStream(base):
+        def __init__(
+            self, stream: Any, decoder: BoundedDecoder, marks: Marks | None, told: ToldText | None, tail: Tail | None
+        ) -> None:
+            self._stream, self._decoder = stream, decoder
+            self._marks, self._told = marks, told
+            self._hearers = tuple(filter(None, (told, tail)))
+
         async def __aiter__(self) -> AsyncIterator[bytes]:
             try:
-                async for chunk in stream:
-                    for piece in decoder.pieces(chunk):
-                        if marks is not None:
-                            marks.count(piece)
-                        for hearer in filter(None, (told, tail)):
+                async for chunk in self._stream:
+                    for piece in self._decoder.pieces(chunk):
+                        if self._marks is not None:
+                            self._marks.count(piece)
+                        for hearer in self._hearers:
                             hearer.add(piece)
                         yield piece
-                if told is not None:
-                    told.check()
+                if self._told is not None:
+                    self._told.check()
             except UndecodableError as failed:
                 raise (AnswerDamaged if failed.size is None else AnswerTooLarge)(str(failed)) from None
 
         async def aclose(self) -> None:
-            await stream.aclose()
+            await self._stream.aclose()
 
-    return BoundedStream()
+    return BoundedStream
 
 
 def _library(client: Any) -> str:
