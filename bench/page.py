@@ -6,7 +6,8 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,6 +22,8 @@ from pipelex.temporal.dev_server import find_binary
 
 RECORDED: Final = Path(__file__).with_name("recorded")
 """The folder with the reports of the soak and of the chaos runs that the page shows, one file each."""
+
+_WIDTH: Final = 120
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,10 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], calls: Sequence[CallRo
         "",
         f"Measured on {datetime.now(UTC):%Y-%m-%d} by `{command}`. [Benchmarks](../bench/README.md) says what is measured, and "
         "how.",
-        "Events and bytes are exact where one thing runs at a time. Where several do (parallel, batches), they depend on the load:",
-        "results that come in together share a workflow task of three events, and on a busy machine a batch of 100 had 1,669 events",
-        "instead of 1,639. Actions are exact as long as no call takes long enough to send heartbeats. Wall times are medians and CPU",
+        "",
+        "Events and bytes are exact where one thing runs at a time. Where several do (parallel, batches), they depend on the load: "
+        "results that come in together share a workflow task of three events, and on a busy machine a batch of 100 had 1,669 events "
+        "instead of 1,639. Actions are exact as long as no call takes long enough to send heartbeats. Wall times are medians and CPU "
         "times are means; both depend on the machine.",
         "",
         *(f"- {name}: {value}" for name, value in surroundings().items()),
@@ -141,7 +145,7 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], calls: Sequence[CallRo
         "",
         *_recorded_lines(),
     ]
-    return "\n".join(lines)
+    return wrapped(lines)
 
 
 def recorded(report: dict[str, Any], *, command: str) -> str:
@@ -154,6 +158,16 @@ def recorded(report: dict[str, Any], *, command: str) -> str:
     """
     made = {"command": command, "date": f"{datetime.now(UTC):%Y-%m-%d}", "surroundings": surroundings()}
     return json.dumps(made | report, indent=2, ensure_ascii=False) + "\n"
+
+
+def wrapped(lines: Iterable[str]) -> str:
+    """Lines of Markdown as a text, with prose, a line for each paragraph, wrapped at the width of our documents."""
+    return "\n".join(
+        line
+        if line.startswith(("|", "#"))
+        else textwrap.fill(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
+        for line in lines
+    )
 
 
 def _recorded_lines() -> Iterator[str]:

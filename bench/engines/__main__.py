@@ -25,7 +25,7 @@ from typing import Any, Final
 from temporalio.client import Client
 
 from bench.engines.stub import set_address
-from bench.page import surroundings
+from bench.page import surroundings, wrapped
 from bench.run import events_and_bytes, register
 from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import sequence_of
@@ -159,6 +159,13 @@ def prefect() -> Callable[[], Awaitable[str]]:
     return run
 
 
+def end_prefect() -> None:
+    """Stop the server that a flow started, which Prefect itself does only when an interpreter exits in an orderly way."""
+    server = sys.modules.get("prefect.server.api.server")
+    if server is not None:
+        server.SubprocessASGIServer().stop()
+
+
 async def table(rounds: int) -> list[str]:
     """Measure all engines, and return the lines of the table."""
     async with AsyncExitStack() as stack:
@@ -168,7 +175,9 @@ async def table(rounds: int) -> list[str]:
             "PREFECT_HOME": str(root / "prefect"),
             "PREFECT_LOGGING_LEVEL": "ERROR",
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "150",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         }
+        stack.callback(end_prefect)
         stub = stack.enter_context(OpenAIStub())
         stub.on("Say", text="ok")
         set_address(stub.url)
@@ -184,22 +193,23 @@ async def table(rounds: int) -> list[str]:
 
 def page(lines: list[str], rounds: int) -> str:
     """The page as Markdown."""
-    return "\n".join(
+    return wrapped(
         [
             "# Ten calls on several engines",
             "",
-            f"Measured on {datetime.now(UTC):%Y-%m-%d} by `python -m bench.engines --write`: ten model calls, one after the other,",
-            "over HTTP, to a model that answers at once. All engines were measured in one session on one machine. Those on Temporal",
-            f"took turns on one server, each with its own worker process. Wall times are medians of {rounds} runs. Events and bytes",
-            "cover all workflows of a run.",
+            f"Measured on {datetime.now(UTC):%Y-%m-%d} by `python -m bench.engines --write`: ten model calls, one after the other, "
+            "over HTTP, to a model that answers at once. All engines were measured in one session on one machine. Those on "
+            "Temporal took turns on one server, each with its own worker process. Wall times are medians of "
+            f"{rounds} runs. Events and bytes cover all workflows of a run.",
             "",
             *(f"- {name}: {text}" for name, text in surroundings().items()),
             "",
             *lines,
             "",
-            "The engines do not make the same promises. Pipelex checks types and templates, counts usage, and shows each pipe in the",
-            "UI; the workflows by hand do none of that. Prefect keeps the states of flows and tasks in its own server (here, the one",
-            "that a flow starts for itself), and has no event history. [How it compares](comparison.md) says when to choose which.",
+            "The engines do not make the same promises. Pipelex checks types and templates, counts usage, and shows each pipe in "
+            "the UI; the workflows by hand do none of that. Prefect keeps the states of flows and tasks in its own server (here, "
+            "the one that a flow starts for itself), and has no event history. [How it compares](comparison.md) says when to "
+            "choose which.",
             "",
         ]
     )
