@@ -138,7 +138,7 @@ class RecordedFacts:
 
 
 @dataclass
-class _Room:
+class _Countdown:
     """How many records may be made before they are counted again, because to list a full folder takes time."""
 
     left: int = 0
@@ -154,7 +154,7 @@ class RecordFolder:
     root: Path
     most: int
     """The most records that are kept; the oldest are deleted first."""
-    _room: _Room = field(default_factory=_Room, init=False, repr=False, compare=False)
+    _countdown: _Countdown = field(default_factory=_Countdown, init=False, repr=False, compare=False)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -299,12 +299,12 @@ class RecordFolder:
             return []
 
     def _prune(self) -> None:
-        self._room.left -= 1
-        if self._room.left > 0:
+        self._countdown.left -= 1
+        if self._countdown.left > 0:
             return
         beyond = int(self.most * _PRUNED_BEYOND) - len(os.listdir(self.root))
         if beyond >= 0:
-            self._room.left = beyond // _COUNTED_AGAIN
+            self._countdown.left = beyond // _COUNTED_AGAIN
             return
         folders = self._folders()
         for folder in sorted(folders, key=lambda each: each.stat().st_mtime)[: len(folders) - self.most]:
