@@ -126,7 +126,7 @@ def _list(shape: Shape, items: Sequence[Json], level: int) -> Iterator[Block]:
         return
     cells = [_cell(shape, item) for item in items]
     if all(cell is not _NOT_SIMPLE for cell in cells):
-        yield {"kind": "bullets", "items": [scalar_text(cell) for cell in cells]}
+        yield {"kind": "bullets", "items": [_bullet(shape, item) for item in items]}
         return
     rows = _rows(shape, items)
     if rows is not None:
@@ -137,6 +137,12 @@ def _list(shape: Shape, items: Sequence[Json], level: int) -> Iterator[Block]:
         if not is_media:
             yield {"kind": "heading", "text": str(rank), "level": level}
         yield from _blocks(shape, item, level + 1)
+
+
+def _bullet(shape: Shape, item: Json) -> str:
+    if isinstance(shape, ObjectShape) and isinstance(item, Mapping):
+        return bare_text(shape.native, cast("Mapping[str, Json]", item)) or ""
+    return scalar_text(item)
 
 
 def _rows(shape: Shape, items: Sequence[Json]) -> Block | None:
