@@ -1,5 +1,6 @@
 import datetime
 import json
+import re
 from typing import Any, cast
 
 import jsonschema
@@ -278,3 +279,46 @@ def test_validation_is_idempotent_and_raises_nothing_else(shape: Shape, value: A
 @settings(deadline=None, derandomize=True)
 def test_any_json_value_is_kept_by_an_open_shape(value: Any) -> None:
     assert validate(AnyShape(), json.loads(json.dumps(value))) == value
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "says"),
+    [
+        (AnyShape(), {1: 2}, "the key 1 must be a text"),
+        (AnyShape(), {"a": {1}}, "a: a set is not a JSON value"),
+        (AnyShape(), nested(500), "levels deep"),
+        (AnyShape(), float("nan"), "must be a finite number"),
+        (ScalarShape("text"), (1,), "must be a text, not a list"),
+        (ScalarShape("text"), {}, "must be a text, not an object"),
+        (ScalarShape("text"), datetime.datetime(2026, 1, 2, 3), "not the date and time 2026-01-02T03:00:00"),
+        (ScalarShape("text"), datetime.date(2026, 1, 2), "not the date 2026-01-02"),
+        (ScalarShape("text"), datetime.time(2), "not the time 02:00:00"),
+        (ScalarShape("text"), 10**50, "not a very large number"),
+        (ScalarShape("text"), {1}, "must be a text, not a set"),
+        (ScalarShape("integer"), 2.5, "must be a whole number, not the number 2.5"),
+        (ScalarShape("integer", minimum=3), 2, "must be 3 or more, not the number 2"),
+        (ScalarShape("number", maximum=3), 3.5, "must be 3 or less, not the number 3.5"),
+    ],
+)
+def test_a_wrong_value_is_named_in_the_error(shape: Shape, value: Any, says: str) -> None:
+    with pytest.raises(ContentError, match=re.escape(says)):
+        validate(shape, value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "read"),
+    [
+        (AnyShape(), datetime.date(2026, 1, 2), "2026-01-02"),
+        (AnyShape(), {"at": datetime.time(2, 30)}, {"at": "02:30:00"}),
+        (ScalarShape("date"), datetime.datetime(2026, 1, 2, 3), "2026-01-02"),
+    ],
+)
+def test_dates_and_times_of_python_are_written_as_texts(shape: Shape, value: Any, read: Any) -> None:
+    assert validate(shape, value) == read

@@ -725,11 +725,75 @@ CASES = [
         "pipe_func_function_refused",
     ),
     Case(
+        "function in two files",
+        '[pipe.main]\ntype = "PipeFunc"\ndescription = "x"\noutput = "Text"\nfunction_name = "twice.count"  #!\n',
+        "method.function_invalid",
+        "pipe_func_function_refused",
+        says="both twice.py and twice/__init__.py are there",
+    ),
+    Case(
         "template file missing",
         '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\noutput = "Document"\nformat = "pdf"\ntemplate_file = "no.html"  #!\n',
         "method.resource_missing",
         "resource_missing",
         params={"file": "no.html", "reason": "not_in_tree"},
+    ),
+    Case(
+        "template file, backslash",
+        '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\noutput = "Document"\nformat = "pdf"\ntemplate_file = "a\\\\b.html"  #!\n',
+        "method.resource_missing",
+        "resource_missing",
+        params={"reason": "backslash"},
+    ),
+    Case(
+        "template file, scheme",
+        '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\noutput = "Document"\nformat = "pdf"\ntemplate_file = "file:a.html"  #!\n',
+        "method.resource_missing",
+        "resource_missing",
+        params={"reason": "scheme"},
+    ),
+    Case(
+        "template file, absolute",
+        '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\noutput = "Document"\nformat = "pdf"\ntemplate_file = "/a.html"  #!\n',
+        "method.resource_missing",
+        "resource_missing",
+        params={"reason": "absolute"},
+    ),
+    Case(
+        "construct keyed from one value",
+        '[concept.Shelf]\ndescription = "x"\nstructure = { named = { type = "dict", key_type = "text", value_type = "Any", description = "x" }, '
+        'size = { type = "integer", description = "x" } }\n'
+        '[pipe.main]\ntype = "PipeCompose"\ndescription = "x"\ninputs = { crane = "Gantry" }\noutput = "Shelf"\n[pipe.main.construct]\nnamed = { from = "crane", list_to_dict_keyed_by = "name" }  #!\n',
+        "method.wiring_invalid",
+        "inadequate_output_concept",
+        says="needs a list",
+    ),
+    Case(
+        "construct keyed by an unknown field",
+        '[concept.Shelf]\ndescription = "x"\nstructure = { named = { type = "dict", key_type = "text", value_type = "Any", description = "x" }, '
+        'size = { type = "integer", description = "x" } }\n'
+        '[pipe.main]\ntype = "PipeCompose"\ndescription = "x"\ninputs = { cranes = "Gantry[]" }\noutput = "Shelf"\n[pipe.main.construct]\nnamed = { from = "cranes", list_to_dict_keyed_by = "nmae" }  #!\n',
+        "method.wiring_invalid",
+        "inadequate_output_concept",
+        says="did you mean 'name'",
+    ),
+    Case(
+        "construct keyed into another field",
+        '[concept.Shelf]\ndescription = "x"\nstructure = { named = { type = "dict", key_type = "text", value_type = "Any", description = "x" }, '
+        'size = { type = "integer", description = "x" } }\n'
+        '[pipe.main]\ntype = "PipeCompose"\ndescription = "x"\ninputs = { cranes = "Gantry[]" }\noutput = "Shelf"\n[pipe.main.construct]\nsize = { from = "cranes", list_to_dict_keyed_by = "name" }  #!\n',
+        "method.wiring_invalid",
+        "inadequate_output_concept",
+        says="makes a dict",
+    ),
+    Case(
+        "construct of a number by a template",
+        '[concept.Shelf]\ndescription = "x"\nstructure = { named = { type = "dict", key_type = "text", value_type = "Any", description = "x" }, '
+        'size = { type = "integer", description = "x" } }\n'
+        '[pipe.main]\ntype = "PipeCompose"\ndescription = "x"\ninputs = { crane = "Gantry" }\noutput = "Shelf"\n[pipe.main.construct]\nsize = { template = "$crane" }  #!\n',
+        "method.wiring_invalid",
+        "inadequate_output_concept",
+        says="a template writes a text",
     ),
     Case(
         "template file outside",
@@ -769,6 +833,8 @@ CASES = [
 OTHER_FILES = {
     "tools.py": "async def count(inputs):\n    return 1\n",
     "broken.py": "def count(:\n",
+    "twice.py": "def count(inputs):\n    return 1\n",
+    "twice/__init__.py": "def count(inputs):\n    return 2\n",
     "page.html": "<p>{{ berth.code }} {{ nobody }}</p>",
 }
 

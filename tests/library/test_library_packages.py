@@ -8,6 +8,7 @@ import pytest
 
 from pipelex.errors import PipelexError
 from pipelex.library import MethodTree, load_library, load_library_files, load_paths, walk_tree
+from pipelex.library._trees.ignore import ignore_rules, is_ignored
 from pipelex.library.packages import read_lock, read_manifest, satisfies
 
 LEAF = '[pipe.{code}]\ntype = "PipeLLM"\ndescription = "x"\noutput = "{output}"\nprompt = "x"\n'
@@ -426,6 +427,14 @@ def test_without_a_main_pipe_one_must_be_named() -> None:
             6,
         ),
         (MANIFEST.format(address="a.b/c") + 'main_pipe = "xx"\n', "did you mean 'x'", 5),
+        (MANIFEST.format(address="a.b/c") + "exclude = 3\n", "'exclude' must be an array of strings", 5),
+        (MANIFEST.format(address="a.b/c") + "[dependencies]\nquays = 3\n", "must be a snake_case name and a table", 6),
+        (
+            MANIFEST.format(address="a.b/c") + '[dependencies.quays]\nversion = "^1"\n',
+            "[dependencies.quays]: 'address' is",
+            None,
+        ),
+        ("exports = 3\n" + MANIFEST.format(address="a.b/c"), "'exports' must be a table", 1),
     ],
 )
 def test_faults_of_a_manifest(text: str, says: str, line: int | None) -> None:
@@ -442,6 +451,25 @@ def test_a_lock_of_an_older_standard_is_refused() -> None:
     assert fault.code == "method.package_invalid"
     assert "'hash'" in fault.detail
     assert (fault.location.file, fault.location.line) == ("methods.lock", 3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "ignored", "kept"),
+    [
+        (["# a comment", "", "/", "*.tmp  "], ["a.tmp", "in/b.tmp"], ["tmp", "a.tmp.md"]),
+        (["a**b"], ["ab", "axyb"], ["a/b"]),
+        (["a?c"], ["abc", "in/axc"], ["ac", "a/c"]),
+        (["a\\*b"], ["a*b"], ["axb"]),
+        (["[!x]y", "[ab]z"], ["ay", "az", "bz"], ["xy", "cz"]),
+        (["[", "x\\"], ["[", "x\\"], ["x"]),
+        (["/top", "docs/**", "**/deep/*"], ["top", "docs/a/b", "in/deep/x"], ["in/top", "docs"]),
+        (["\\#1", "\\!2", "*.md", "!read.md"], ["#1", "!2", "a.md"], ["read.md"]),
+        (["build/"], [], ["build"]),
+    ],
+)
+def test_patterns_of_ignored_files(lines: list[str], ignored: list[str], kept: list[str]) -> None:
+    rules = ignore_rules(lines)
+    assert [path for path in (*ignored, *kept) if is_ignored(path, False, rules)] == ignored
 
 
 def test_a_manifest_is_read_whole() -> None:
@@ -484,6 +512,11 @@ def test_a_manifest_is_read_whole() -> None:
         ("1.0.0-rc.2", ">1.0.0-rc.1", True),
         ("1.0.0-rc.10", ">1.0.0-rc.9", True),
         ("2.0.0-alpha", "^1.0", False),
+        ("1.2", "*", False),
+        ("1.2.3", "latest", False),
+        ("1.2.3", "1.2.3.4", False),
+        ("1.2.3", "1.x", False),
+        ("1.2.3", "01.2.3", False),
     ],
 )
 def test_version_constraints(version: str, constraint: str, expected: bool) -> None:

@@ -241,6 +241,8 @@ crane = { type = "concept", concept_ref = "Gantry", description = "x" }
 by_name = { type = "dict", key_type = "text", value_type = "Any", description = "x" }
 tags = { type = "list", item_type = "text", description = "x" }
 size = { type = "number", description = "x" }
+kind = { choices = ["small", "large"], description = "x" }
+odds = { type = "list", description = "x" }
 [pipe.main]
 type = "PipeCompose"
 description = "x"
@@ -253,6 +255,8 @@ berth = { from = "berth" }
 by_name = { from = "cranes", list_to_dict_keyed_by = "name" }
 tags = ["a", "b"]
 size = { from = "size" }
+kind = { template = "{% if note %}small{% else %}large{% endif %}" }
+odds = { from = "cranes" }
 [pipe.main.construct.crane]
 name = "big"
 load = 3

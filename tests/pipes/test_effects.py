@@ -9,6 +9,7 @@ from temporalio import activity
 from pipelex.config import load_settings
 from pipelex.inference import performers
 from pipelex.orchestration.wiring import inference_of
+from pipelex.pipes.calls import Reuse
 from pipelex.pipes.effects.jobs import LLMObjectListJob, LLMTextJob, ModelJob
 from pipelex.pipes.effects.kind import EffectKind, pipe_named_in
 from pipelex.pipes.effects.kinds import (
@@ -20,6 +21,7 @@ from pipelex.pipes.effects.kinds import (
     LLM_OBJECT_LIST,
     LLM_TEXT,
     PAGES,
+    TEMPLATE,
 )
 from pipelex.pipes.effects.requests import (
     DocumentRequest,
@@ -31,6 +33,7 @@ from pipelex.pipes.effects.requests import (
     LLMPrompt,
     LLMTextRequest,
     ObjectSpec,
+    TemplateRequest,
 )
 from pipelex.pipes.models import ResolvedModel
 from pipelex.pipes.wire import Wire
@@ -160,3 +163,18 @@ def test_every_kind_that_a_performer_answers_has_a_span() -> None:
     without = {kind.activity for kind in EFFECTS if kind.operation is None}
     computed = {kind.activity for kind in EFFECTS if kind.compute is not None}
     assert without == computed | {kind.activity for kind in EFFECTS if kind.family == "llm"}
+
+
+def test_an_effect_knows_the_run_whose_result_it_may_reuse() -> None:
+    effect = LLM_TEXT.effect("harbour.greet", LLMTextRequest(prompt=PROMPT), MODEL)
+    reuse = Reuse(run_id="run-1")
+    assert effect.reusing(None) is effect
+    job = effect.reusing(reuse).job
+    assert isinstance(job, LLMTextJob)
+    assert job.reuse == reuse
+
+
+def test_a_computed_effect_is_always_computed_again() -> None:
+    request = TemplateRequest(template="x", category="basic", inputs={})
+    effect = TEMPLATE.effect("harbour.greet", request, None)
+    assert effect.reusing(Reuse(run_id="run-1")) is effect

@@ -14,6 +14,7 @@ from pipelex.pipes.traces.steps import Step, step_of, without_later, without_sli
         ("run/analyze[0]", Step(None, "analyze", 0)),
         ("run/long_text", Step(None, "long_text", None)),
         ("run", Step(None, "run", None)),
+        ("run/[3]", Step(None, "", 3)),
     ],
 )
 def test_steps(id_: str, step: Step) -> None:

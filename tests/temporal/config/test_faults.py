@@ -57,6 +57,12 @@ BAD = [
     ),
     # wrong values
     ("[temporal]\nis_enabled = 'yes'\n", 2, "temporal.is_enabled", ()),
+    (
+        "[temporal.worker_config.retry_policy_config]\nnon_retryable_error_types = 'A'\n",
+        2,
+        "temporal.worker_config.retry_policy_config.non_retryable_error_types",
+        (),
+    ),
     ("[temporal.worker_config]\ntask_timeout = 10\n", 2, "temporal.worker_config.task_timeout", ()),
     ("[temporal.worker_config]\ntask_timeout = 1.5\n", 2, "temporal.worker_config.task_timeout", ()),
     ("[temporal.worker_config]\ntask_timeout = 'soon'\n", 2, "temporal.worker_config.task_timeout", ()),

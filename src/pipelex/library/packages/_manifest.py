@@ -131,10 +131,11 @@ def read_lock(text: str | bytes, *, path: str) -> dict[str, LockedPackage]:
         if "hash" in table:
             reader.fault(f"'{address}' still has 'hash', an older form: lock again to get 'digest'", "hash")
             continue
-        reader.only(table, {"version", "digest", "source"}, f"'{address}': ")
-        version = reader.string(table, "version", is_version, "a semantic version")
-        digest = reader.string(table, "digest", _matches(_DIGEST), "'sha256:' and 64 hexadecimal digits")
-        source = reader.string(table, "source", _matches(_SOURCE), "an address 'https://….git'")
+        where = f"'{address}': "
+        reader.only(table, {"version", "digest", "source"}, where)
+        version = reader.string(table, "version", is_version, "a semantic version", where=where)
+        digest = reader.string(table, "digest", _matches(_DIGEST), "'sha256:' and 64 hexadecimal digits", where=where)
+        source = reader.string(table, "source", _matches(_SOURCE), "an address 'https://….git'", where=where)
         if version and digest and source:
             found[address] = LockedPackage(address, version, digest, source)
     if reader.faults:
@@ -177,9 +178,9 @@ class _Reader:
             self.faults.append(_fault(f"{self.path} is not TOML: {wrong}", place))
             return None
 
-    def fault(self, detail: str, key: str | None = None) -> None:
+    def fault(self, detail: str, key: str, *, is_written: bool = True) -> None:
         # Each search for a line goes through the whole text.
-        line = self.line(key) if key is not None and len(self.faults) < _MOST_PLACED else None
+        line = self.line(key) if is_written and len(self.faults) < _MOST_PLACED else None
         self.faults.append(_fault(f"{self.path}: {detail}", Location(file=self.path, line=line, field=key)))
 
     def line(self, key: str) -> int | None:
@@ -198,7 +199,9 @@ class _Reader:
         if isinstance(value, dict):
             return cast("dict[str, Any]", value)
         if value is not None or not optional:
-            self.fault(f"the table [{key}] is missing" if value is None else f"'{key}' must be a table", key)
+            is_written = value is not None
+            detail = f"'{key}' must be a table" if is_written else f"the table [{key}] is missing"
+            self.fault(detail, key, is_written=is_written)
         return {}
 
     def string(
@@ -209,14 +212,15 @@ class _Reader:
         what: str,
         *,
         required: bool = True,
+        where: str = "",
     ) -> str | None:
         value = table.get(key)
         if value is None:
             if required:
-                self.fault(f"'{key}' is missing: {what}", key)
+                self.fault(f"{where}'{key}' is missing: {what}", key, is_written=False)
             return None
         if not isinstance(value, str) or not is_right(value):
-            self.fault(f"'{key}' must be {what}, not {repr(value)[:_SHOWN]}", key)
+            self.fault(f"{where}'{key}' must be {what}, not {repr(value)[:_SHOWN]}", key)
             return None
         return value
 
@@ -293,9 +297,10 @@ def _dependencies(reader: _Reader, table: Mapping[str, Any]) -> Iterator[tuple[s
             reader.fault(f"[dependencies]: '{alias}' must be a snake_case name and a table", alias)
             continue
         entry = cast("dict[str, Any]", value)
-        reader.only(entry, {"address", "version", "path"}, f"[dependencies.{alias}]: ")
-        address = reader.string(entry, "address", _matches(_ADDRESS), "a package address")
-        version = reader.string(entry, "version", is_constraint, "a version constraint", required=False)
-        folder = reader.string(entry, "path", bool, "a folder", required=False)
+        where = f"[dependencies.{alias}]: "
+        reader.only(entry, {"address", "version", "path"}, where)
+        address = reader.string(entry, "address", _matches(_ADDRESS), "a package address", where=where)
+        version = reader.string(entry, "version", is_constraint, "a version constraint", required=False, where=where)
+        folder = reader.string(entry, "path", bool, "a folder", required=False, where=where)
         if address is not None:
             yield alias, Dependency(address, version, folder)

@@ -32,8 +32,7 @@ def step_of(trace_id: str) -> Step:
         trace_id: the id, see `PipeTrace.id`.
     """
     found = _SEGMENT.match(trace_id.rpartition("/")[2])
-    if found is None:
-        return Step(None, trace_id, None)
+    assert found is not None, "every text is a name at least"
     rank, item = found["step"], found["item"]
     return Step(None if rank is None else int(rank), found["name"], None if item is None else int(item))
 
