@@ -14,6 +14,8 @@ import pytest
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, InferenceOptions, ModelDeck
+from pipelex.inference.calls.ledger import CallLedger
+from pipelex.inference.calls.logical import logical_call
 from tests.inference.chat.test_providers import SPOKEN, Spoken, at, write_provider
 from tests.inference.http_stub import Answer, HTTPStub
 from tests.support.jobs import text_job
@@ -222,3 +224,25 @@ async def test_other_families_are_held_by_the_same(family: str, attack: str, ser
         assert elsewhere.asked == []
     code = "security.provider_url_refused" if attack == "redirect" else "provider.response_invalid"
     assert caught.value.code == code, caught.value.report
+
+
+COUNTED = {
+    "bedrock": {"inputTokens": 11, "outputTokens": 7, "totalTokens": 18},
+    "anthropic": {"input_tokens": 11, "output_tokens": 7},
+    "openai": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+}
+
+
+@pytest.mark.parametrize("defect", ["cut", "too large"])
+@pytest.mark.parametrize("spoken", [one for one in SPOKEN if one.sdk in COUNTED], ids=str)
+async def test_the_usage_of_an_answer_that_cannot_be_read_is_counted(
+    spoken: Spoken, defect: str, tmp_path: Path, service: HTTPStub
+):
+    usage = json.dumps({"usage": COUNTED[spoken.sdk]}).encode()
+    service.on("*", Answer(usage[:-1]) if defect == "cut" else Answer(chunks=lambda: iter([usage, b" " * 2_000])))
+    inference = served_by(spoken, service.url, tmp_path, 10_000 if defect == "cut" else 1_000)
+    ledger = CallLedger()
+    with logical_call("run/1", ledger):
+        error = await failure(inference, text_job("?"))
+    assert error.code == "provider.response_invalid", error.report
+    assert [(usage.calls, usage.input_tokens, usage.output_tokens) for usage in ledger.usage] == [(1, 11, 7)]
