@@ -1,6 +1,7 @@
-"""The search of the built site, in a browser: what a reader looks up is among the first results."""
+"""The built site in a browser: what a reader looks up is among the first results, and what is copied can be typed."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Generator
@@ -45,6 +46,15 @@ _LOOKED_UP: Final = {
 """Words → the beginning of the address that answers them."""
 
 
+_COPY: Final = """(() => {
+  document.execCommand = () => { window.copied = document.activeElement.value; return true; };
+  const block = document.querySelector('.highlight:has(.gp):has(.go)');
+  window.shown = block.querySelector('code').innerText;
+  block.querySelector('.md-code__button').click();
+})()"""
+"""Copy the first console block that shows what a command prints; a browser without a person lets no page copy."""
+
+
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Write no log."""
@@ -54,7 +64,7 @@ def _site(folder: Path) -> Path:
     """The site as `make docs` left it, if no page has changed since; otherwise a new one."""
     built = BUILD / "site"
     index = built / "search.json"
-    sources = [*DOCS.rglob("*.md"), *(ROOT / "docsite").rglob("*.py"), ROOT / "zensical.toml"]
+    sources = [*DOCS.rglob("*.md"), *DOCS.rglob("*.css"), *(ROOT / "docsite").rglob("*.py"), ROOT / "zensical.toml"]
     if index.exists() and all(each.stat().st_mtime <= index.stat().st_mtime for each in sources):
         return built
     subprocess.run([sys.executable, "-m", "docsite", "--output", folder], check=True, cwd=ROOT)
@@ -89,3 +99,22 @@ def test_what_is_looked_up_is_found(tmp_path: Path) -> None:
         found = {words: _results(page, words, wanted) for words, wanted in _LOOKED_UP.items()}
     missed = {words: each for words, each in found.items() if not any(x.startswith(_LOOKED_UP[words]) for x in each)}
     assert missed == {}
+
+
+def test_what_is_copied_has_no_prompt_and_no_output(tmp_path: Path) -> None:
+    with _served(_site(tmp_path / "site")) as address, browser(tmp_path / "profile") as page:
+        page.open(f"{address}how-to/runs/")
+        page.wait_until("Boolean(document.querySelector('.highlight:has(.gp):has(.go) .md-code__button'))")
+        page.evaluate(_COPY)
+        page.wait_until("Boolean(window.copied)")
+        shown, copied = page.evaluate("[window.shown, window.copied]")
+    commands = [line[2:] for line in shown.splitlines() if line.startswith("$ ")]
+    assert len(shown.splitlines()) > len(commands) > 0
+    assert [line for line in copied.splitlines() if line.strip()] == commands
+
+
+def test_the_python_reference_shows_public_names_only(tmp_path: Path) -> None:
+    page = (_site(tmp_path / "site") / "reference" / "python" / "index.html").read_text(encoding="utf-8")
+    names = re.findall(r'id="(pipelex[\w.]*)"', page)
+    assert "pipelex.temporal.PipelexPlugin" in names
+    assert [name for name in names if "._" in name] == []
