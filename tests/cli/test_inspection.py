@@ -87,6 +87,15 @@ def test_models_are_those_that_can_be_called(cli: Cli) -> None:
     assert "stub-native" in table
 
 
+def test_models_are_found_by_a_part_of_their_name(cli: Cli) -> None:
+    found = json.loads(cli("models", "STUB-nat", "--json").out)["models"]
+    assert found
+    assert all("stub-nat" in (row["name"] + " " + row["model"]).lower() for row in found)
+    every = json.loads(cli("models", "claude", "--json").out)["models"]
+    assert {row["status"] for row in every} != {"ready"}, "those that lack a key are listed as well"
+    assert "claude" in cli("models", "claude").out
+
+
 def test_the_models_of_a_backend(cli: Cli) -> None:
     found = json.loads(cli("show", "models", "openai", "--json").out)["models"]
     handles = [model["handle"] for model in found]

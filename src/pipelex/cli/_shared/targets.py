@@ -69,7 +69,7 @@ def _check_that_no_pipe_is_appended(text: str) -> None:
             "method.not_found",
             f"there is no file {text!r}; the pipe of a file is named with --pipe",
             category=ErrorCategory.CONFIGURATION,
-            advice=f"Type: {found[1]} --pipe {found[2]}",
+            advice=f"Name the file and the pipe apart: {found[1]} --pipe {found[2]}",
         )
 
 

@@ -11,7 +11,7 @@ import typer
 from pipelex.cli._shared.console import columns, out, paint_out, say, table, tell_out, wrapped
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, open_local_app
-from pipelex.errors import PipelexError
+from pipelex.errors import ErrorCategory, PipelexError, near_names
 from pipelex.inference.families import FAMILIES
 from pipelex.language.blueprints import MODEL_FAMILIES, ModelFamily
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   pipelex models
+  pipelex models gpt
   pipelex models --type llm --all
   pipelex models --json"""
 
@@ -44,6 +45,10 @@ app = command_app()
 @app.command(epilog=_EXAMPLES)
 def models(
     ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="List only names that contain this, or lead to such a model, whatever their status."),
+    ] = None,
     type_: Annotated[
         ModelFamily | None,
         typer.Option("--type", help="List only models of this kind."),
@@ -60,16 +65,20 @@ def models(
     """
     from pipelex.inference.health import ServersHere
 
+    if name in FAMILIES:
+        raise typer.BadParameter(f"'{name}' is a kind of models. Type: pipelex models --type {name}")
     deck = open_local_app(ctx).deck
     families: tuple[ModelFamily, ...] = _LISTED if type_ is None else (type_,)
     here = ServersHere.of(deck.catalog)
     with _quiet():
-        found = sorted((name for family in families for name in _names(deck, family, here)), key=_rank)
-    rows = [name for name in found if all_models or name.status == _READY]
+        found = sorted((row for family in families for row in _names(deck, family, here)), key=_rank)
+    if name is not None:
+        found, all_models = _named(found, name), True
+    rows = [row for row in found if all_models or row.status == _READY]
     if is_json:
         from pipelex.cli._shared.results import print_json
 
-        print_json({"models": [asdict(name) for name in rows]})
+        print_json({"models": [asdict(row) for row in rows]})
         return
     if not rows:
         say("No model can be called; see them all with: pipelex models --all")
@@ -77,6 +86,26 @@ def models(
     _print(rows, folded=not all_models)
     if not all_models:
         _tell_left_out(deck.catalog, found)
+
+
+def _named(rows: "list[_NameRow]", name: str) -> "list[_NameRow]":
+    """The rows whose name or model contains the text; capitals do not matter.
+
+    Raises:
+        PipelexError: there are none (`model.unknown`).
+    """
+    wanted = name.lower()
+    found = [row for row in rows if wanted in row.name.lower() or wanted in row.model.lower()]
+    if not found:
+        near = near_names(name, [row.name for row in rows])
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise PipelexError(
+            "model.unknown",
+            f"no name or model contains '{name}'{hint}",
+            category=ErrorCategory.CONFIGURATION,
+            params={"model": name, "suggestions": list(near)},
+        )
+    return found
 
 
 def _tell_left_out(catalog: "Catalog", found: "Sequence[_NameRow]") -> None:
