@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from temporalio.common import SearchAttributeKey
 
+from pipelex.durable.jobs import PipeJob
 from pipelex.errors import PipelexError
 from pipelex.orchestration import RunState
 from pipelex.runner import Pipelex
@@ -18,8 +19,9 @@ from pipelex.temporal.client.schedules import Schedules
 from pipelex.temporal.client.timing.cron import fault_of
 from pipelex.temporal.client.timing.times import Timing, calendar
 from pipelex.temporal.dev_server import DevServer
+from pipelex.temporal.workflow.observability import identity
 from tests.distributed.inprocess import polling, until
-from tests.support.methods import GREET
+from tests.support.methods import GREET, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
 from tests.support.temporal import client_of, cluster_of
@@ -123,6 +125,43 @@ async def test_every_run_of_a_schedule_is_its_owner_s(project: Project, monkeypa
         changed = await schedules.call(id_)
         assert changed.owner == scheduled.owner
         assert (await owner_of((await schedules.start(id_, changed, {}, f"{id_}-named")).run.run_id)) == ("ada", "ada")
+        await schedules.delete(id_)
+
+
+@pytest.mark.parametrize(
+    "attached", [["PipelineRunId", "UserId"], ["PipelineRunId"], []], ids=lambda each: "+".join(each)
+)
+async def test_runs_of_a_schedule_have_ids_of_their_own(
+    project: Project, stub: OpenAIStub, attached: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calls of all pipes belong to their own run and to the schedule's user, whatever attributes workflows carry."""
+    stub.on("Say", text="ok", cycle=True)
+    id_ = f"own-{project.root.name}"
+    monkeypatch.setenv("PIPELEX_USER_ID", "ada")
+    overrides: dict[str, Any] = {"temporal.search_attributes.attributes": attached}
+    async with project.app(overrides=overrides) as app, polling(app):
+        schedules = await made(app, project.method(sequence_of(1)), id_, text="a")
+        client = await client_of(app)
+
+        async def owner_of_child(run_id: str) -> Any:
+            (child,) = [each async for each in client.list_workflows(f"WorkflowId = '{run_id}/1-say'")]
+            handle = client.get_workflow_handle(child.id)
+            event = await anext(aiter(handle.fetch_history_events(page_size=1)))
+            payloads = event.workflow_execution_started_event_attributes.input.payloads
+            job, *_ = await client.data_converter.decode(payloads[:1], [PipeJob])
+            described: Any = await handle.describe()
+            return job.run or identity(described.typed_search_attributes.search_attributes)
+
+        for count in (1, 2):
+            await schedules.trigger(id_)
+            assert await texts_of(app, schedules, id_, count) == ["ok"] * count
+            await asyncio.sleep(1.1)  # ids of runs have the second of their start
+        runs = [run_id for _, run_id in (await schedules.show(id_)).recent]
+        assert len(set(runs)) == 2
+        for run_id in runs:
+            owner = await owner_of_child(run_id)
+            assert (owner.run_id, owner.user_id) == (run_id, "ada")
+            assert (await app.attach(run_id)).run.run_id == run_id
         await schedules.delete(id_)
 
 

@@ -21,7 +21,10 @@ class PipeJob(Wire):
 
     call: PipeCall
     run: RunIdentity | None = None
-    """The run; None where the engine tells it of the workflow, so that it need not travel twice."""
+    """The run; None where the engine tells it of the workflow, so that it need not travel twice.
+
+    The job of a schedule has the user and the session with an empty run id, because each of its runs has another id.
+    """
     options: EngineOptions = EngineOptions()
     root: str | None = None
     """The id of the workflow of the run's entry pipe, where the engine does not tell it; see `Host.told_root`."""
@@ -56,6 +59,13 @@ class Envelope(Generic[J]):
     """Inputs that the job leaves out."""
     items: StoredPayload | None = None
     """The items of a slice, if they are in the store; the worker that runs the slice fetches them."""
+
+
+def owner_of(told: RunIdentity | None, run_id: str) -> RunIdentity:
+    """The owner of a run, if its job or its workflow tells at most the user and the session; see `PipeJob.run`."""
+    if told is None:
+        return RunIdentity(run_id=run_id)
+    return told if told.run_id else told.model_copy(update={"run_id": run_id})
 
 
 def crate_of(library: Library, call: PipeCall, *others: str) -> LibraryCrate:

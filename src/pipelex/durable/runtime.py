@@ -8,7 +8,7 @@ from pipelex.durable.batches import Batches
 from pipelex.durable.budgets import RenderingBudget, RequestBudget
 from pipelex.durable.dispatch import trace_line
 from pipelex.durable.host import Activity, Child, Host
-from pipelex.durable.jobs import SLICE_WORKFLOW, Envelope, PipeJob, SliceJob, crate_of
+from pipelex.durable.jobs import SLICE_WORKFLOW, Envelope, PipeJob, SliceJob, crate_of, owner_of
 from pipelex.durable.large import LargeValues
 from pipelex.durable.limits import check_history, check_payload
 from pipelex.durable.options import EngineOptions
@@ -44,7 +44,7 @@ class WorkflowRun:
         self.host = host
         self.library = library
         self.options = options
-        self.identity = run or host.identity or RunIdentity(run_id=host.root_id)
+        self.identity = owner_of(run or host.identity, host.root_id)
         self.told = None if host.identity == self.identity else self.identity
         """The identity that the jobs of children contain; None if the engine itself passes it to them."""
         self.request = RequestBudget(host)

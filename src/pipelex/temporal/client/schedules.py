@@ -26,7 +26,7 @@ from temporalio.common import RawValue, SearchAttributePair, TypedSearchAttribut
 from temporalio.service import RPCError, RPCStatusCode
 
 from pipelex.content.stuff import Stuff
-from pipelex.durable.jobs import PipeJob
+from pipelex.durable.jobs import PipeJob, owner_of
 from pipelex.errors import ConfigurationError, ErrorCategory, Json, PipelexError
 from pipelex.library import Library, linked_libraries
 from pipelex.orchestration import EngineUnavailable, RunRequest, StartedRun
@@ -214,7 +214,7 @@ class Schedules:
         action = _action_of(described)
         job, crate = await self._arguments(action)
         pairs = [*_pairs(action), SearchAttributePair(observability.PIPELINE_RUN_ID, id_)]
-        owner = job.run or observability.identity(pairs) or RunIdentity(run_id=id_)
+        owner = owner_of(job.run or observability.identity(pairs), id_)
         return ScheduledCall(linked_libraries().get(crate), job, owner, self._set_with(action, job.call))
 
     def _set_with(self, action: ScheduleActionStartWorkflow, call: PipeCall) -> Attributes:
@@ -260,7 +260,7 @@ class Schedules:
     async def _action(self, id_: str, request: RunRequest) -> ScheduleActionStartWorkflow:
         converter, config = self._client.data_converter, self._cluster.config
         options = options_of(config, request.options, stored_above=stored_above(converter))
-        start = Start(config, request, request.call, options)
+        start = Start(config, request, request.call, options, is_scheduled=True)
         attributes = start.pairs
         own = [pair for pair in attributes if pair.key.name != observability.PIPELINE_RUN_ID.name]
         # These payloads are not bound to a run, because each run of the schedule has another id.

@@ -17,7 +17,7 @@ from pipelex.durable.options import EngineOptions
 from pipelex.errors import Json
 from pipelex.library import LibraryCrate, Pipe
 from pipelex.orchestration import RunRequest
-from pipelex.pipes.calls import PipeCall, RunOptions
+from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
 from pipelex.temporal.client.attributes import own_pairs
 from pipelex.temporal.client.cluster import ENVIRONMENT_PREFIXES
 from pipelex.temporal.config import TemporalConfig, connection, parse_temporal_config
@@ -45,6 +45,8 @@ class Start:
     call: PipeCall
     """The request's call; for this client, with its long lists by reference if there is a store."""
     options: EngineOptions
+    is_scheduled: bool = False
+    """Whether a schedule starts the workflow, again and again, so that the job cannot have the run's id."""
 
     @cached_property
     def pipe(self) -> Pipe:
@@ -79,9 +81,7 @@ class Start:
         Raises:
             PipelexError: it is too large for a server without a store.
         """
-        run = self.request.identity
-        told = observability.identity(self.attributes)
-        job = PipeJob.sparse(call=self.call, run=None if told == run else run, options=self.options)
+        job = PipeJob.sparse(call=self.call, run=self._told, options=self.options)
         check_payload(
             job,
             LIMITS,
@@ -90,6 +90,14 @@ class Start:
             stored_above=self.options.stored_above,
         )
         return job
+
+    @property
+    def _told(self) -> RunIdentity | None:
+        """The owner, as far as the job contains it; see `PipeJob.run`."""
+        run = self.request.identity
+        if self.is_scheduled:
+            return run.model_copy(update={"run_id": ""}) if run.user_id or run.session_id else None
+        return None if observability.identity(self.attributes) == run else run
 
     def arguments(self) -> list[Any]:
         """The workflow's arguments, with large inputs in an argument of their own."""

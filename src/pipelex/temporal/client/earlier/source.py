@@ -7,12 +7,11 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.common import RawValue, SearchAttributePair
 
-from pipelex.durable.jobs import PipeJob
+from pipelex.durable.jobs import PipeJob, owner_of
 from pipelex.durable.large import LargeInputs, whole
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library import Library, LibraryCrate
 from pipelex.orchestration import RunSource
-from pipelex.pipes.calls import RunIdentity
 from pipelex.temporal.client.attributes import own_attributes
 from pipelex.temporal.client.cluster import Cluster
 from pipelex.temporal.codec import loaded
@@ -49,7 +48,7 @@ async def read_source(cluster: Cluster, run_id: str, execution: WorkflowExecutio
         ) from None
     inputs = {name: await loaded(converter, stuff) for name, stuff in call.inputs.items()}
     pairs: Sequence[SearchAttributePair[str]] = execution.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    identity = job.run or observability.identity(pairs) or RunIdentity(run_id=run_id)
+    identity = owner_of(job.run or observability.identity(pairs), run_id)
     return RunSource(
         library,
         call.model_copy(update={"inputs": inputs}) if inputs else call,
