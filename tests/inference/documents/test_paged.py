@@ -273,8 +273,45 @@ def test_a_page_reads_no_file_and_no_address_but_those_it_may(tmp_path: Path):
     images: Any = PdfReader(BytesIO(of_folder(page))).pages[0].images
     widths = {image.image.width for image in images}
     assert widths == {43, 47}
-    with pytest.raises(PipelexError, match=r"files that do not exist: .*secret\.png'"):
+    with pytest.raises(PipelexError, match=r"files outside of its method's folder: .*secret\.png'"):
         of_folder(page + outside)
+
+
+def printed_below(root: Path, *addresses: str) -> list[int]:
+    """The widths of the pictures at these addresses of a page, which is in the folder `page` of a method."""
+
+    async def pictures(urls: Sequence[str]) -> Pictures:
+        return {}
+
+    page = "".join(f'<img src="{address}">' for address in addresses)
+    file = TreeFile(tree="", path="page/page.html", sha256="")
+    request = DocumentRequest(format="pdf", filename="x", source="template_file", file=file)
+    data = asyncio.run(print_apart("pdf", DocumentAsk(request, f"<p>a</p>{page}".encode(), root), pictures))
+    images: Any = PdfReader(BytesIO(data)).pages[0].images
+    return sorted({image.image.width for image in images})
+
+
+@pytest.fixture
+def method(tmp_path: Path) -> Path:
+    """A method's folder with a picture of the same name above it, in it, and beside the page in it."""
+    root = tmp_path / "method"
+    (root / "page" / "in").mkdir(parents=True)
+    for place, width in ((tmp_path, 41), (root / "page", 43), (root, 47)):
+        Image.new("RGB", (width, 30), "blue").save(place / "x.png")
+    return root
+
+
+@pytest.mark.slow
+def test_an_address_is_that_of_one_file(method: Path):
+    assert printed_below(method, "x.png", "./x.png", "in/../x.png", "../page/x.png") == [43]
+    assert printed_below(method, "../x.png", "%2e%2e/x.png", "in/../../x.png") == [47]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["../../x.png", "%2e%2e/%2e%2e/x.png", "../" * 40 + "x.png", "/x.png"])
+def test_an_address_above_the_method_is_never_that_of_another_file(method: Path, address: str):
+    with pytest.raises(PipelexError, match=r"files outside of its method's folder: .*x\.png'"):
+        printed_below(method, address)
 
 
 @pytest.mark.slow

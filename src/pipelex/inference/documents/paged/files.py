@@ -31,6 +31,8 @@ class PageFiles:
     """The folder that relative paths start from."""
     missing: list[str] = field(default_factory=list[str], init=False)
     """The addresses of files that are not in the method's folder although they could be."""
+    outside: list[str] = field(default_factory=list[str], init=False)
+    """The addresses that lead out of the method's folder."""
     refused: list[str] = field(default_factory=list[str], init=False)
     """The addresses of files that the page may not use."""
     broken: list[str] = field(default_factory=list[str], init=False)
@@ -56,7 +58,8 @@ class PageFiles:
             path = self._path(url)
             data = path.read_bytes()
         except PermissionError:
-            _note(self.refused, url)
+            is_relative = self.root is not None and ":" not in url
+            _note(self.outside if is_relative else self.refused, url)
             raise
         except FileNotFoundError:
             _note(self.missing, url)
@@ -67,7 +70,7 @@ class PageFiles:
         """Refuse a page that shows a file that does not exist or cannot be read, and warn of files that it may not use.
 
         Raises:
-            PipelexError: a file does not exist, or an image cannot be read.
+            PipelexError: a file is outside of the method's folder or does not exist, or an image cannot be read.
         """
         why = (
             "only the page of a 'template_file' may show files"
@@ -76,6 +79,9 @@ class PageFiles:
         )
         for url in self.refused:
             logger.warning("The printed page leaves out %r: %s.", url, why)
+        if self.outside:
+            advice = "Put them into the method's folder: a page may show no other files."
+            raise _failure("files outside of its method's folder", self.outside, advice)
         if self.missing:
             advice = "Put them where the template looks for them: paths start from the template's folder."
             raise _failure("files that do not exist", self.missing, advice)

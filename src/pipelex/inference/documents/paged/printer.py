@@ -20,8 +20,11 @@ from pipelex.storage import Loaded
 if TYPE_CHECKING:
     from plutoprint import ResourceData
 
-_BASE: Final = "pipelex-method:///"
-"""The base of relative addresses."""
+_ORIGIN: Final = "pipelex-method:///"
+_ABOVE: Final = "above/"
+_LEVELS: Final = 32
+_BASE: Final = _ORIGIN + _ABOVE * _LEVELS
+"""The base of relative addresses. Its folders stand for those above the page's, so that no `../` of an address is lost."""
 _SERIFS: Final = ("serif", "Times", "Times New Roman", "Times-Roman", "Georgia", "Garamond", "Cambria", "Palatino")
 _CODE: Final = (
     "monospace",
@@ -98,12 +101,22 @@ def _rule(name: str, family: str) -> str:
     )
 
 
+def _as_written(url: str) -> str:
+    """The address in relation to the page's folder; one that leaves all folders above it begins with `/`."""
+    if not url.startswith(_ORIGIN):
+        return url
+    path, kept = url.removeprefix(_ORIGIN), 0
+    while kept < _LEVELS and path.startswith(_ABOVE):
+        path, kept = path.removeprefix(_ABOVE), kept + 1
+    return ("../" * (_LEVELS - kept) if kept else "/") + unquote(path)
+
+
 def _drawn(markup: Markup, fetch: Fetch) -> bytes:
     import plutoprint
 
     class Fetcher(plutoprint.ResourceFetcher):
         def fetch_url(self, url: str) -> "ResourceData":
-            found = fetch(unquote(url.removeprefix(_BASE)) if url.startswith(_BASE) else url)
+            found = fetch(_as_written(url))
             return plutoprint.ResourceData(found.data, found.mime_type)
 
     book = plutoprint.Book(plutoprint.PAGE_SIZE_A4)
