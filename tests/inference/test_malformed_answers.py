@@ -7,6 +7,7 @@ a result that cannot be written as JSON.
 import base64
 import copy
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from pipelex.errors import PipelexError
 from pipelex.errors.surrogates import is_encodable
-from pipelex.inference import Inference, performers
+from pipelex.inference import Inference, InferenceOptions, performers
 from pipelex.inference.calls.http import HttpCall
 from pipelex.pipes.effects.jobs import ExtractJob, ImageJob, SearchJob
 from pipelex.pipes.effects.kinds import IMAGES, PAGES, SEARCH
@@ -113,11 +114,16 @@ def _paths(value: Json, start: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 
 @pytest.fixture
 def inference(tmp_path: Path, service: HTTPStub) -> Inference:
+    return opened(tmp_path, service)
+
+
+def opened(tmp_path: Path, service: HTTPStub, host: str = HOST, options: InferenceOptions | None = None) -> Inference:
+    """The clients, of which those of libraries ask the service, and all others the host."""
     backends = "\n".join(
-        f'[{one.backend}]\nendpoint = "{service.url if one in LIBRARY_PAINTERS else HOST}"\napi_key = "sk-0123456789"\n'
+        f'[{one.backend}]\nendpoint = "{service.url if one in LIBRARY_PAINTERS else host}"\napi_key = "sk-0123456789"\n'
         for one in {each.backend: each for each in (*READERS, *SEARCHES, *PAINTERS, *LIBRARY_PAINTERS)}.values()
     )
-    return Inference.load([write(tmp_path / "inference", backends=backends)], {})
+    return Inference.load([write(tmp_path / "inference", backends=backends)], {}, options)
 
 
 async def ask(inference: Inference, client: Client) -> Json:
@@ -193,6 +199,27 @@ async def test_one_odd_member_of_an_answer_that_a_library_reads(
             assert await outcome(inference, client) in {"read", *REFUSALS}, place
         except Exception as error:
             raise AssertionError(f"{place}: {type(error).__name__}") from error
+
+
+def drip(answer: Json) -> Iterator[bytes]:
+    """An answer that is good, but of which only a blank arrives every tenth of a second for half a minute."""
+    for _ in range(300):
+        time.sleep(0.1)
+        yield b" "
+    yield dumped(answer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "client", [*READERS, *SEARCHES, *PAINTERS, *LIBRARY_PAINTERS], ids=lambda client: client.handle
+)
+async def test_an_answer_that_only_drips_ends_at_the_time_limit(client: Client, tmp_path: Path, service: HTTPStub):
+    good = client.answers[0][1]
+    service.on("*", Answer(chunks=lambda: drip(good)))
+    inference = opened(tmp_path, service, service.url, InferenceOptions(call_timeout=0.8))
+
+    assert await outcome(inference, client) == "provider.timeout"
+    assert len(service.asked) == 1
 
 
 BROKEN = base64.b64encode(b"no picture").decode()

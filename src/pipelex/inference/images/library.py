@@ -1,5 +1,6 @@
 """The code that image providers based on pydantic-ai share."""
 
+import asyncio
 from collections.abc import Awaitable
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -28,14 +29,16 @@ def references(wanted: ImageAsk) -> "list[BinaryImage]":
 
 
 async def asked(call: ModelCall, work: "Awaitable[ImageGenerationResult]") -> "ImageGenerationResult":
-    """Make one request, and count its usage in the call's ledger, even if its answer cannot be read.
+    """Make one request within the call's time, and count its usage in the ledger, even if its answer cannot be read.
 
     A client library's exception is replaced, not chained, because its text may hold a key.
     """
     silence()
     try:
+        # The client's own limit applies to each read: an answer that drips in would hold the call for ever.
         with paying_for_unread(call.entry):
-            result = await work
+            async with asyncio.timeout(call.seconds):
+                result = await work
         current_ledger().spend(_usage(call, result))
         return result
     except Exception as error:
