@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pipelex.cli._shared.console import Paint, json_text, shown, table
 from tests.cli.conftest import Cli
 from tests.cli.test_durable import worker
 from tests.support.methods import DESCRIBE_ALL
@@ -113,6 +114,14 @@ def test_an_answer_cannot_command_the_terminal(cli: Cli, stub: OpenAIStub) -> No
         assert "there" in seen
 
 
+@pytest.mark.parametrize("hidden", ["\U000e0041", "\u2028", "\u2029", "\u202e", "\u2067", "\x9b", "\x7f", "\ud800"])
+def test_json_shows_what_hides_and_loses_nothing(hidden: str) -> None:
+    text = json_text({"text": f"a{hidden}b"}, sys.stdout)
+
+    assert hidden not in text
+    assert json.loads(text) == {"text": f"a{hidden}b"}
+
+
 def test_json_is_the_answer_without_loss(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text=ATTACK + "漢字")
 
@@ -175,6 +184,37 @@ def test_a_name_on_the_command_line_cannot_either(cli: Cli) -> None:
     ):
         code, seen = on_a_terminal(cli, *command)
         assert (code, is_tame(seen)) == (2, True), repr(seen)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "\nrun-2  completed",
+        "\r\nrun-2  completed",
+        "\u2028run-2  completed",
+        "\u2029run-2  completed",
+        "run-2\x1b]0;swallows the rest",
+        "run-2\x90swallows the rest",
+        "run-2\tfar away",
+        "\U000e0001\U000e0041run-2",
+        ATTACK,
+    ],
+)
+@pytest.mark.parametrize("has_ids", [True, False])
+@pytest.mark.parametrize("width", ["", "60", "200"])
+def test_a_cell_stays_in_its_row(cell: str, has_ids: bool, width: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+
+    lines = shown(table([[cell, "failed"], ["run-1", "ended"]], ["run", "status"], Paint(False), has_ids=has_ids))
+
+    rows = lines.split("\n")
+    assert is_tame(lines)
+    assert len(rows) == 3
+    assert rows[1].endswith("failed")
+    assert rows[2].startswith("run-1")
+    assert {line.rindex(word) for line, word in zip(rows, ("status", "failed", "ended"), strict=True)} == {
+        rows[0].index("status")
+    }
 
 
 def test_log_lines_cannot_either(cli: Cli) -> None:

@@ -26,6 +26,13 @@ from pipelex.errors.terminal import clean, marked
         ("harmless\rDANGER", "harmless\nDANGER"),
         ("cut \x1b", "cut "),
         ("turned \u202egpj.exe\u202c", "turned gpj.exe"),
+        ("isolated \u2067gpj.exe\u2069", "isolated gpj.exe"),
+        ("embedded \u202bgpj.exe\u202c", "embedded gpj.exe"),
+        ("harmless\u2028DANGER", "harmless\nDANGER"),
+        ("harmless\u2029DANGER", "harmless\nDANGER"),
+        ("hidden \U000e0001\U000e0072\U000e006d\U000e007ftags", "hidden tags"),
+        ("behind a flag \U0001f3f4\U000e0067\U000e0062\U000e007f!", "behind a flag \U0001f3f4!"),
+        ("no title \x1b]0;until\u2028the line ends", "no title \nthe line ends"),
         ("lone \ud83d", "lone \ufffd"),
     ],
 )
@@ -34,15 +41,22 @@ def test_what_a_terminal_would_obey_goes(attack: str, left: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["plain", "tabs\tand\nlines", "Übergrößenträger", "العربية", "🙂 👩‍👩‍👧", "漢字", "a\u200fb"]
+    "text", ["plain", "tabs\tand\nlines", "Übergrößenträger", "العربية", "🙂 👩‍👩‍👧", "漢字", "a\u200eb\u200fc\u061cd"]
 )
 def test_ordinary_text_stays(text: str) -> None:
     assert clean(text) == text
 
 
-@given(st.text(st.sampled_from("\x1b\x9b\x9d\x90\x07\x9c\r\n\t[]();:<>0123mPc\\ a\u202e\ud800")))
+@given(st.text(st.sampled_from("\x1b\x9b\x9d\x90\x07\x9c\r\n\t[]();:<>0123mPc\\ a\u202e\u2028\u2029\U000e0041\ud800")))
 def test_no_mixture_leaves_a_control_character(text: str) -> None:
     assert not [
-        character for character in clean(text) if character in "\x1b\x07\r\u202e\ud800" or "\x7f" <= character <= "\x9f"
+        character
+        for character in clean(text)
+        if character in "\x1b\x07\r\u202e\u2028\u2029\U000e0041\ud800" or "\x7f" <= character <= "\x9f"
     ]
     assert len(marked(text)) == len(text)
+
+
+@pytest.mark.parametrize("hidden", ["\u2028", "\u2029", "\u202e", "\u2067", "\U000e0041", "\x9b", "\x1b"])
+def test_a_quoted_line_shows_where_something_hides(hidden: str) -> None:
+    assert marked(f"a{hidden}b") == "a\ufffdb"

@@ -28,7 +28,8 @@ _USUAL_WIDTH: Final = 80
 _TOKEN: Final = secrets.token_hex(8)
 """A random mark of this process's colour codes, so that no text from elsewhere can imitate one."""
 _STYLE: Final = re.compile(rf"\x1b<{_TOKEN}:([0-9;]+)>")
-_NOT_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_BREAKS: Final = re.compile(r"[\n\t]+")
+_NOT_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ def say_whole(text: str) -> None:
 
 
 def json_text(value: object, stream: TextIO, *, indent: int | None = None) -> str:
-    """A value as JSON that the stream's encoding can hold, with every control character escaped."""
+    """A value as JSON that the stream's encoding can hold, with control characters and hidden tags escaped."""
     text = json.dumps(value, ensure_ascii=not speaks_unicode(stream), indent=indent, default=str)
-    return _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _NOT_IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def paint_out() -> Paint:
@@ -144,6 +145,11 @@ def _padded(text: str, width: int, *, is_right: bool) -> str:
     return space + text if is_right else text + space
 
 
+def _cell(text: str) -> str:
+    """A text from anywhere as one clean line, so that it cannot begin a row of its own or hide the cells after it."""
+    return _BREAKS.sub(" ", clean(text))
+
+
 def table(
     rows: Sequence[Sequence[str]],
     headings: Sequence[str],
@@ -155,13 +161,14 @@ def table(
     """Rows as aligned columns under their headings; if they do not fit, the widest columns wrap onto further lines.
 
     Args:
-        rows: the cells.
+        rows: the cells, without colours; each becomes one clean line.
         headings: one per column.
         paint: colours of the stream it goes to.
         right: columns that are aligned to the right.
         has_ids: whether the first column holds ids. They are never broken, so that they can be copied. If there is no
             room beside them, each gets a line of its own above the rest of its row.
     """
+    rows = [[_cell(cell) for cell in row] for row in rows]
     widths = [max(width_of(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
     room = columns()
     gaps = 2 * (len(widths) - 1)
