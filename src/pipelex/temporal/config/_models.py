@@ -178,7 +178,7 @@ class RuntimeProfile(Section):
     tuning_mode: Literal["explicit", "resource_based"] = "explicit"
     """`explicit`: fixed numbers of slots; `resource_based`: as many as memory and processors bear."""
     max_cached_workflows: Annotated[int, Field(ge=0)] = 10_000
-    """The workflows that are kept in memory between two tasks."""
+    """The workflows that are kept in memory between two tasks, whatever their values take together."""
     max_concurrent_workflow_tasks: Slots | None = None
     """The workflow tasks at a time."""
     max_concurrent_activities: Slots | None = None
