@@ -314,6 +314,9 @@ def test_empty_cells_at_the_end_cost_their_number_once(tmp_path: Path, text: str
         ("name,crew\n,3\n", "boats.csv, line 2, column 'name' is required"),
         ("name\nA,B\n", "boats.csv, line 2 has 2 cells, the header 1"),
         ('name\n"A\n', "boats.csv, line 2 is not valid CSV: unexpected end of data"),
+        (",".join(["name"] * 16_385), "boats.csv has 16,385 columns, and a table may have 16,384"),
+        (",".join(map(str, range(1_000_000))), "boats.csv has 1,000,000 columns, and a table may have 16,384"),
+        ("name\n" + "," * 20_000 + "A\n", "boats.csv, line 2 has 20001 cells, the header 1"),
     ],
 )
 def test_tables_that_do_not_fit(tmp_path: Path, text: str, detail: str) -> None:

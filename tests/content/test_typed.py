@@ -230,6 +230,19 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
     assert caught.value.code == "input.file_unreadable"
 
 
+def test_a_message_about_a_table_names_its_first_faults_only(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("x\n" + "a,b\n" * 5_000, encoding="utf-8")
+    told = "; ".join(f"rows.csv, line {line} has 2 cells, the header 1" for line in (2, 3, 4)) + " (and 4,997 more)"
+
+    with pytest.raises(PipelexError) as of_rows:
+        read_rows(tmp_path / "rows.csv", {"x": InputSlot("native.Text")}, Concepts())
+    with pytest.raises(InputError) as of_a_list:
+        typed(tmp_path, "native.Text", "@rows.csv", is_list=True)
+
+    assert of_rows.value.report.detail == told
+    assert of_a_list.value.report.detail == f"the input 'x': {told}"
+
+
 def test_results_stand_beside_their_rows() -> None:
     boat = Stuff("docks.Boat", {"name": "Ata", "crew": 3})
     cells = result_cells(boat, BOAT, is_list=False)

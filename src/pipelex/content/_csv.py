@@ -21,6 +21,9 @@ _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 """The beginning of a cell that a spreadsheet program takes for a formula and runs when the file is opened. An
 apostrophe before it makes the cell text (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
+MOST_COLUMNS: Final = 16_384
+"""The maximum number of columns of a table, which is that of spreadsheet programs."""
+
 
 def read_csv(path: Path, shape: ObjectShape) -> list[Json]:
     """The objects of a table: the first row names fields, every other row is one object, an empty cell is absent.
@@ -58,7 +61,8 @@ def read_table(path: Path) -> Table:
     """The cells of a CSV file, without the apostrophes that `write_csv` puts before formulas.
 
     Raises:
-        ContentError: the file is not text, is not CSV or has no first row, or a row has more cells than the first.
+        ContentError: the file is not text, is not CSV, has no first row or more than `MOST_COLUMNS`, or a row has more cells
+            than the first.
         OSError: the file cannot be read.
     """
     if (why := why_unfit(path)) is not None:
@@ -73,6 +77,8 @@ def read_table(path: Path) -> Table:
         raise ContentError([(path.name, "is empty: the first row must name the fields")])
     found = tuple((line, tuple(map(_without_guard, cells))) for line, cells in rows)
     columns = _named([name.strip() for name in header[1]], found)
+    if len(columns) > MOST_COLUMNS:
+        raise ContentError([(path.name, f"has {len(columns):,} columns, and a table may have {MOST_COLUMNS:,}")])
     found = tuple((line, _without_end(cells, len(columns))) for line, cells in found)
     faults = [
         (f"{path.name}, line {line}", f"has {len(cells)} cells, the header {len(columns)}")

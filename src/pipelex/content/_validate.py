@@ -33,6 +33,8 @@ _MIDNIGHT: Final = re.compile(rf"({_DATE})[Tt ]00:00(?::00(?:\.0+)?)?[Zz]?", re.
 
 _OFFSET: Final = re.compile(r"(?<=\d)([+-]\d{2})(?::?(\d{2}))?$", re.ASCII)
 
+_MOST_TOLD: Final = 3
+"""The maximum number of faults of a value that a message names."""
 _MISSING: Final = cast("Json", object())
 
 
@@ -42,9 +44,19 @@ class ContentError(ValueError):
     def __init__(self, faults: list[tuple[str, str]]) -> None:
         self.faults = faults
         """The dotted path and the message of each fault, in the order of the value."""
-        shown = "; ".join(f"{path}: {message}" if path else message for path, message in faults[:3])
-        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-        super().__init__(shown + more)
+        super().__init__(self.told(": "))
+
+    def told(self, separator: str = " ") -> str:
+        """The first faults as one text, and the number of the others: a file may have millions of them.
+
+        Args:
+            separator: the text between the path and the message of a fault.
+        """
+        shown = "; ".join(
+            f"{path}{separator}{message}" if path else message for path, message in self.faults[:_MOST_TOLD]
+        )
+        more = len(self.faults) - _MOST_TOLD
+        return f"{shown} (and {more:,} more)" if more > 0 else shown
 
 
 def validate(shape: Shape, value: Json, *, where: str = "") -> Json:

@@ -67,7 +67,7 @@ def read_rows(
     except OSError as error:
         raise _unreadable(path, f"'{path}' cannot be read: {error.strerror or error}", "unreadable") from None
     except ContentError as error:
-        raise _unreadable(path, "; ".join(f"{place} {what}" for place, what in error.faults), "not_csv") from None
+        raise _unreadable(path, error.told(), "not_csv") from None
     if len(set(table.columns)) < len(table.columns):
         twice = next(name for name in table.columns if table.columns.count(name) > 1)
         what = f"names the column '{twice}' twice" if twice else "has several columns without a name"

@@ -190,8 +190,7 @@ class TypedInputs:
         try:
             table = read_table(path)
         except ContentError as error:
-            detail = "; ".join(f"{place} {message}" for place, message in error.faults)
-            raise _refused("input.invalid", f"the input '{name}': {detail}", name, {"field": ""}) from None
+            raise _refused("input.invalid", f"the input '{name}': {error.told()}", name, {"field": ""}) from None
         if len(table.columns) != 1:
             detail = f"the input '{name}' takes a list of {slot.concept}, but the table has several columns"
             raise _refused("input.invalid", detail, name, {"field": ""})
