@@ -7,10 +7,10 @@ import pytest
 from pipelex.content import Stuff
 from pipelex.durable.entry import run_pipe
 from pipelex.durable.host import Host
-from pipelex.durable.jobs import PipeJob, crate_of
+from pipelex.durable.jobs import PipeJob, crate_of, owner_of
 from pipelex.errors import ErrorReport
 from pipelex.library import Library, load_library_files
-from pipelex.pipes.calls import PipeCall
+from pipelex.pipes.calls import PipeCall, RunIdentity
 
 METHOD = """
 domain = "harbour"
@@ -131,3 +131,15 @@ async def test_a_bug_ends_the_run_and_is_logged(library: Library) -> None:
     assert host.logged == ["pipe 'harbour.alone' failed unexpectedly"]
     with pytest.raises(AttributeError):
         await run_pipe(cast("Host", Cancelled()), job, crate, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "owner"),
+    [
+        (None, RunIdentity(run_id="run-1")),
+        (RunIdentity(run_id="", user_id="ada"), RunIdentity(run_id="run-1", user_id="ada")),
+        (RunIdentity(run_id="run-0", user_id="ada"), RunIdentity(run_id="run-0", user_id="ada")),
+    ],
+)
+def test_a_job_without_a_run_id_gets_that_of_its_workflow(told: RunIdentity | None, owner: RunIdentity) -> None:
+    assert owner_of(told, "run-1") == owner
