@@ -293,10 +293,11 @@ def printed_below(root: Path, *addresses: str) -> list[int]:
 
 @pytest.fixture
 def method(tmp_path: Path) -> Path:
-    """A method's folder with a picture of the same name above it, in it, and beside the page in it."""
+    """A method's folder with pictures of the same name above it, in it, and in and beside the folder of the page."""
     root = tmp_path / "method"
     (root / "page" / "in").mkdir(parents=True)
-    for place, width in ((tmp_path, 41), (root / "page", 43), (root, 47)):
+    (root / "above").mkdir()
+    for place, width in ((tmp_path, 41), (root / "page", 43), (root, 47), (root / "above", 53)):
         Image.new("RGB", (width, 30), "blue").save(place / "x.png")
     return root
 
@@ -305,10 +306,13 @@ def method(tmp_path: Path) -> Path:
 def test_an_address_is_that_of_one_file(method: Path):
     assert printed_below(method, "x.png", "./x.png", "in/../x.png", "../page/x.png") == [43]
     assert printed_below(method, "../x.png", "%2e%2e/x.png", "in/../../x.png") == [47]
+    assert printed_below(method, "../above/x.png", "../page/../above/x.png") == [53]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("address", ["../../x.png", "%2e%2e/%2e%2e/x.png", "../" * 40 + "x.png", "/x.png"])
+@pytest.mark.parametrize(
+    "address", ["../../x.png", "%2e%2e/%2e%2e/x.png", "..%2f..%2fx.png", "../" * 40 + "x.png", "/x.png"]
+)
 def test_an_address_above_the_method_is_never_that_of_another_file(method: Path, address: str):
     with pytest.raises(PipelexError, match=r"files outside of its method's folder: .*x\.png'"):
         printed_below(method, address)

@@ -54,12 +54,11 @@ class PageFiles:
 
     def _beside(self, url: str) -> Loaded:
         """A file in the method's folder."""
+        path = self._path(url)
         try:
-            path = self._path(url)
             data = path.read_bytes()
         except PermissionError:
-            is_relative = self.root is not None and ":" not in url
-            _note(self.outside if is_relative else self.refused, url)
+            _note(self.refused, url)
             raise
         except FileNotFoundError:
             _note(self.missing, url)
@@ -91,9 +90,11 @@ class PageFiles:
 
     def _path(self, url: str) -> Path:
         if self.root is None or self.folder is None or ":" in url:
+            _note(self.refused, url)
             raise PermissionError(url)
         path = resolved(self.folder / url)
         if not path.is_relative_to(resolved(self.root)):
+            _note(self.outside, url)
             raise PermissionError(url)
         return path
 

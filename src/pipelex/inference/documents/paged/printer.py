@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from plutoprint import ResourceData
 
 _ORIGIN: Final = "pipelex-method:///"
-_ABOVE: Final = "above/"
+_ABOVE: Final = "%2f/"
+"""A folder above the page's, by an escaped slash: no real folder has that name."""
 _LEVELS: Final = 32
 _BASE: Final = _ORIGIN + _ABOVE * _LEVELS
-"""The base of relative addresses. Its folders stand for those above the page's, so that no `../` of an address is lost."""
+"""The base of relative addresses. It has folders above the page's, so that no `../` of an address is lost."""
 _SERIFS: Final = ("serif", "Times", "Times New Roman", "Times-Roman", "Georgia", "Garamond", "Cambria", "Palatino")
 _CODE: Final = (
     "monospace",
@@ -102,7 +103,7 @@ def _rule(name: str, family: str) -> str:
 
 
 def _as_written(url: str) -> str:
-    """The address in relation to the page's folder; one that leaves all folders above it begins with `/`."""
+    """The address relative to the page's folder; one that leaves all `_LEVELS` above it begins with `/`."""
     if not url.startswith(_ORIGIN):
         return url
     path, kept = url.removeprefix(_ORIGIN), 0
