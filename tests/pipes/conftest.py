@@ -17,6 +17,7 @@ notes = "Notes"
 opened = { type = "concept", concept_ref = "Date", description = "Opened" }
 depth = { type = "concept", concept_ref = "Number", description = "Depth" }
 is_free = { type = "concept", concept_ref = "YesNo", description = "Free" }
+checks = { type = "list", item_type = "boolean", description = "Checks" }
 tags = { type = "list", item_type = "text", description = "Tags" }
 cranes = { type = "list", item_type = "concept", item_concept_ref = "Crane", description = "Cranes" }
 photos = { type = "list", item_type = "concept", item_concept_ref = "Image", description = "Photos" }

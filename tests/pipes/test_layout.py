@@ -100,6 +100,14 @@ def test_simple_fields_are_pairs_and_others_have_headings(berths: Library) -> No
     assert {"kind": "pairs", "rows": [["Owner", "Ada"]]} in others
 
 
+def test_booleans_are_yes_and_no_in_lists_of_every_kind(berths: Library) -> None:
+    berth = {"code": "B4", "checks": [True, False], "extra": {"odd": [True, [False]]}}
+    found = blocks(berths, "harbour.Berth", berth)
+    assert {"kind": "bullets", "items": ["yes", "no"]} in found
+    assert paragraph("yes") in found
+    assert "True" not in str([block.get("text") for block in found])
+
+
 def test_items_that_do_not_fit_into_a_table_are_numbered(berths: Library) -> None:
     found = blocks(berths, "harbour.Berth", [{"code": "B1", "tags": ["a"]}, {"code": "B2"}])
     assert [block["text"] for block in found if block["kind"] == "heading"] == ["1", "Tags", "2"]

@@ -10,9 +10,8 @@ from pipelex.errors.json import Json, as_array, as_object, exactly
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.apart import print_apart
 from pipelex.inference.documents.archive import plain, settled
-from pipelex.inference.documents.html import cell_text
 from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures
-from pipelex.pipes.effects.layout import Block, rows_of
+from pipelex.pipes.effects.layout import Block, cell_text, rows_of
 
 if TYPE_CHECKING:
     from docx.document import Document

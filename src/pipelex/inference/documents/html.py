@@ -3,9 +3,9 @@
 import html
 from collections.abc import Mapping, Sequence
 
-from pipelex.content.render import markdown_to_html, scalar_text
+from pipelex.content.render import markdown_to_html
 from pipelex.errors.json import Json, as_array, as_object, exactly, maybe
-from pipelex.pipes.effects.layout import Block, rows_of
+from pipelex.pipes.effects.layout import Block, cell_text, rows_of
 
 STYLE = """
 @page { size: a4 portrait; margin: 2cm; }
@@ -62,13 +62,6 @@ def _image(content: Mapping[str, Json]) -> str:
 
 def _cells(row: Sequence[Json]) -> str:
     return "".join(f"<td>{_escaped(cell_text(value))}</td>" for value in row)
-
-
-def cell_text(value: Json) -> str:
-    """The text of a value in a table."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return scalar_text(value)
 
 
 def _escaped(text: Json) -> str:

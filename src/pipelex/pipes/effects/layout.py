@@ -48,6 +48,13 @@ def rows_of(block: Block) -> list[Sequence[Json]]:
     return [as_array(row) for row in as_array(block["rows"])]
 
 
+def cell_text(value: Json) -> str:
+    """The text of a simple value; a boolean is yes or no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return scalar_text(value)
+
+
 def humanised(name: str) -> str:
     """`berth_notes` → `Berth notes`."""
     words = name.replace("_", " ").strip()
@@ -67,7 +74,7 @@ def _blocks(shape: Shape, value: Json, level: int) -> Iterator[Block]:
     elif isinstance(value, Mapping):
         yield from _free(shape, cast("Mapping[str, Json]", value), level)
     else:
-        yield from _paragraphs(scalar_text(value))
+        yield from _paragraphs(cell_text(value))
 
 
 def _object(shape: ObjectShape, content: Mapping[str, Json], level: int) -> Iterator[Block]:
@@ -126,7 +133,7 @@ def _list(shape: Shape, items: Sequence[Json], level: int) -> Iterator[Block]:
         return
     cells = [_cell(shape, item) for item in items]
     if all(cell is not _NOT_SIMPLE for cell in cells):
-        yield {"kind": "bullets", "items": [_bullet(shape, item) for item in items]}
+        yield {"kind": "bullets", "items": [cell_text(cell) for cell in cells]}
         return
     rows = _rows(shape, items)
     if rows is not None:
@@ -137,12 +144,6 @@ def _list(shape: Shape, items: Sequence[Json], level: int) -> Iterator[Block]:
         if not is_media:
             yield {"kind": "heading", "text": str(rank), "level": level}
         yield from _blocks(shape, item, level + 1)
-
-
-def _bullet(shape: Shape, item: Json) -> str:
-    if isinstance(shape, ObjectShape) and isinstance(item, Mapping):
-        return bare_text(shape.native, cast("Mapping[str, Json]", item)) or ""
-    return scalar_text(item)
 
 
 def _rows(shape: Shape, items: Sequence[Json]) -> Block | None:
