@@ -116,8 +116,13 @@ def guarded(client: C, limit: int) -> C:
     return client
 
 
-def read_bounded(pieces: Iterable[bytes], limit: int) -> bytes:
+def read_bounded(pieces: Iterable[bytes], limit: int, tail: Tail | None = None) -> bytes:
     """A body that comes in pieces, joined without decoding.
+
+    Args:
+        pieces: the pieces of the body.
+        limit: its maximum size, in bytes.
+        tail: also gets the pieces, because the body of an answer that is refused has its price as well.
 
     Raises:
         AnswerTooLarge: the body is larger than the limit, or holds too many values.
@@ -125,6 +130,8 @@ def read_bounded(pieces: Iterable[bytes], limit: int) -> bytes:
     body, marks = bytearray(), Marks()
     for piece in pieces:
         body += piece
+        if tail is not None:
+            tail.add(piece)
         marks.count(piece)
         if len(body) > limit:
             raise AnswerTooLarge(f"it is larger than the {limit:,} bytes that are read")

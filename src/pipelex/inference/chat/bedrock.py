@@ -1,11 +1,11 @@
 """Amazon Bedrock's Converse API."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.inference.calls.guard import check_status, check_told, read_bounded
-from pipelex.inference.calls.heard import Tail, tail_of_answer
+from pipelex.inference.calls.heard import tail_of_answer
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.attachments.takes import BEDROCK
 from pipelex.inference.chat.library import LibraryProvider
@@ -106,10 +106,10 @@ def _bounding(client: Any, limit: int) -> Callable[..., Any]:
             return response
         try:
             check_status(response.status_code, response.headers.get("location", ""))
+            is_success = response.status_code < 300
             pieces = response.raw.stream(_PIECE, decode_content=False)
-            tail = tail_of_answer() if response.status_code < 300 else None
-            response._content = read_bounded(_heard(pieces, tail), limit)
-            if response.status_code < 300:
+            response._content = read_bounded(pieces, limit, tail_of_answer() if is_success else None)
+            if is_success:
                 check_told(response._content)
         except BaseException:
             response.raw.close()
@@ -117,14 +117,6 @@ def _bounding(client: Any, limit: int) -> Callable[..., Any]:
         return response
 
     return send
-
-
-def _heard(pieces: Iterable[bytes], tail: Tail | None) -> Iterator[bytes]:
-    """The pieces of an answer, each given to its tail before it is read."""
-    for piece in pieces:
-        if tail is not None:
-            tail.add(piece)
-        yield piece
 
 
 def _bearing(key: str) -> Callable[..., None]:
