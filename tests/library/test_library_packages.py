@@ -434,6 +434,21 @@ def test_without_a_main_pipe_one_must_be_named() -> None:
             "[dependencies.quays]: 'address' is",
             None,
         ),
+        (
+            MANIFEST.format(address="a.b/c") + '[dependencies.quays]\naddress = "a.b/q"\nversion = "latest"\n',
+            "[dependencies.quays]: 'version' must be",
+            7,
+        ),
+        (
+            MANIFEST.format(address="a.b/c") + '[exports.d]\npipes = ["x"]\n\n[exports.e.f]\npipes = ["why"]\n',
+            "[exports.e.f]: no bundle declares the pipe 'why'",
+            9,
+        ),
+        (
+            MANIFEST.format(address="a.b/c") + '[exports.d]\npipes = ["x"]\n[exports.e]\npipes = ["Why"]\n',
+            "[exports.e]: 'Why' is not a pipe code",
+            8,
+        ),
         ("exports = 3\n" + MANIFEST.format(address="a.b/c"), "'exports' must be a table", 1),
     ],
 )

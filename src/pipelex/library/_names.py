@@ -157,12 +157,14 @@ class Names:
             for code in codes:
                 if ("pipe", self.ref(package.address, domain, code)) not in self._owners:
                     near = near_names(code, self._local.get(("pipe", package.address, domain), ()))
-                    yield manifest.fault(f"[exports.{domain}]: no bundle declares the pipe '{code}'", "pipes", near)
+                    keys = ("exports", *domain.split("."), "pipes")
+                    yield manifest.fault(f"[exports.{domain}]: no bundle declares the pipe '{code}'", keys, near)
         declared = [code for bundle in package.bundles if bundle.blueprint for code in bundle.blueprint.pipes]
         broken = [code for bundle in package.bundles for code in bundle.broken_pipes]
         if manifest.main_pipe is not None and manifest.main_pipe not in (*declared, *broken):
             near = near_names(manifest.main_pipe, declared)
-            yield manifest.fault(f"no bundle declares the main pipe '{manifest.main_pipe}'", "main_pipe", near)
+            detail = f"no bundle declares the main pipe '{manifest.main_pipe}'"
+            yield manifest.fault(detail, ("package", "main_pipe"), near)
 
     def _exported(self, package: PackageBundles) -> set[str]:
         if package.address not in self._exports:

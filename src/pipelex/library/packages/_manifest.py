@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
+from pipelex.config import TomlPositions
 from pipelex.config.files.toml import read_toml
 from pipelex.errors import ErrorCategory, Fault, Json, Location, PipelexError, near_names
 from pipelex.language.references import DOMAIN_PATTERN, NATIVE_DOMAIN, PIPE_CODE_PATTERN
@@ -62,14 +63,12 @@ class Manifest:
     """Alias → dependency."""
     path: str = MANIFEST_NAME
     """The name of the file in messages."""
-    lines: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Key → the line that it is on."""
+    positions: TomlPositions = field(default_factory=lambda: TomlPositions(""), repr=False, compare=False)
 
-    def fault(self, detail: str, key: str, near: tuple[str, ...] = ()) -> Fault:
+    def fault(self, detail: str, keys: tuple[str, ...], near: tuple[str, ...] = ()) -> Fault:
         """A fault at a key of the manifest that is found by comparing it with the bundles."""
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        place = Location(file=self.path, line=self.lines.get(key), field=key)
-        return _fault(f"{self.path}: {detail}{hint}", place, near)
+        return _fault(f"{self.path}: {detail}{hint}", _place(self.path, self.positions, keys), near)
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -106,14 +105,13 @@ def read_manifest(text: str | bytes, *, path: str) -> tuple[Manifest | None, tup
     document = reader.document()
     if document is None:
         return None, tuple(reader.faults)
-    reader.only(document, {"package", "exports", "dependencies"}, "")
-    manifest = _manifest(reader, reader.table(document, "package"))
+    document.only({"package", "exports", "dependencies"})
+    manifest = _manifest(document.table("package"))
     if manifest is None:
         return None, tuple(reader.faults)
-    exports = dict(_exports(reader, reader.table(document, "exports", optional=True), ()))
-    dependencies = dict(_dependencies(reader, reader.table(document, "dependencies", optional=True)))
-    lines = {key: line for key in ("pipes", "main_pipe") if (line := reader.line(key)) is not None}
-    found = Manifest(**manifest, exports=exports, dependencies=dependencies, path=path, lines=lines)
+    exports = dict(_exports(document.table("exports", optional=True)))
+    dependencies = dict(_dependencies(document.table("dependencies", optional=True)))
+    found = Manifest(**manifest, exports=exports, dependencies=dependencies, path=path, positions=reader.positions)
     return found, tuple(reader.faults)
 
 
@@ -124,18 +122,17 @@ def read_lock(text: str | bytes, *, path: str) -> dict[str, LockedPackage]:
         PipelexError: the file is not a lock of this standard (`method.dependency_invalid`).
     """
     reader = _Reader(path, text)
-    document = reader.document() or {}
+    document = reader.document() or _Table(reader, {})
     found: dict[str, LockedPackage] = {}
-    for address, entry in document.items():
-        table = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
-        if "hash" in table:
-            reader.fault(f"'{address}' still has 'hash', an older form: lock again to get 'digest'", "hash")
+    for address in document.values:
+        table = document.inner(address, f"'{address}': ")
+        if "hash" in table.values:
+            table.fault(f"'{address}' still has 'hash', an older form: lock again to get 'digest'", "hash")
             continue
-        where = f"'{address}': "
-        reader.only(table, {"version", "digest", "source"}, where)
-        version = reader.string(table, "version", is_version, "a semantic version", where=where)
-        digest = reader.string(table, "digest", _matches(_DIGEST), "'sha256:' and 64 hexadecimal digits", where=where)
-        source = reader.string(table, "source", _matches(_SOURCE), "an address 'https://….git'", where=where)
+        table.only({"version", "digest", "source"})
+        version = table.string("version", is_version, "a semantic version")
+        digest = table.string("digest", _matches(_DIGEST), "'sha256:' and 64 hexadecimal digits")
+        source = table.string("source", _matches(_SOURCE), "an address 'https://….git'")
         if version and digest and source:
             found[address] = LockedPackage(address, version, digest, source)
     if reader.faults:
@@ -159,17 +156,24 @@ def _fault(detail: str, place: Location, near: tuple[str, ...] = ()) -> Fault:
     return Fault("method.package_invalid", detail, place, category="package_invalid", params=params, suggestions=near)
 
 
+def _place(path: str, positions: TomlPositions, keys: tuple[str, ...]) -> Location:
+    """The place of a key; without a line if the key is missing."""
+    found = positions.key(keys)
+    return Location(file=path, line=None if found is None else found[0], field=keys[-1])
+
+
 class _Reader:
     """Reads one TOML file of a package and collects what is wrong with it."""
 
     def __init__(self, path: str, text: str | bytes) -> None:
         self.path = path
         self.text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        self.positions = TomlPositions(self.text)
         self.faults: list[Fault] = []
 
-    def document(self) -> dict[str, Any] | None:
+    def document(self) -> "_Table | None":
         try:
-            return read_toml(self.text)
+            return _Table(self, read_toml(self.text))
         except tomllib.TOMLDecodeError as wrong:
             line = re.search(r"line (\d+), column (\d+)", str(wrong))
             place = (
@@ -178,85 +182,91 @@ class _Reader:
             self.faults.append(_fault(f"{self.path} is not TOML: {wrong}", place))
             return None
 
-    def fault(self, detail: str, key: str, *, is_written: bool = True) -> None:
-        # Each search for a line goes through the whole text.
-        line = self.line(key) if is_written and len(self.faults) < _MOST_PLACED else None
-        self.faults.append(_fault(f"{self.path}: {detail}", Location(file=self.path, line=line, field=key)))
+    def fault(self, detail: str, keys: tuple[str, ...]) -> None:
+        # The faults of a hostile file may all be on one line, which is read for each place.
+        is_placed = len(self.faults) < _MOST_PLACED
+        place = _place(self.path, self.positions, keys) if is_placed else Location(file=self.path, field=keys[-1])
+        self.faults.append(_fault(f"{self.path}: {detail}", place))
 
-    def line(self, key: str) -> int | None:
-        found = re.search(rf'^\s*\[?(?:[\w.]+\.)?"?{re.escape(key)}"?\s*[=\]]', self.text, re.MULTILINE)
-        return None if found is None else self.text.count("\n", 0, found.end()) + 1
 
-    def only(self, table: Mapping[str, Any], known: set[str], where: str) -> None:
-        for key in table:
+@dataclass(frozen=True)
+class _Table:
+    """One table of a file that is being read."""
+
+    reader: _Reader
+    values: Mapping[str, Any]
+    keys: tuple[str, ...] = ()
+    """The keys that lead to the table."""
+    where: str = ""
+    """The beginning of every message about the table."""
+
+    def fault(self, detail: str, *keys: str) -> None:
+        """Note a fault at a key of the table, or of a table in it."""
+        self.reader.fault(detail, (*self.keys, *keys))
+
+    def inner(self, key: str, where: str = "") -> "_Table":
+        """The table under a key; an empty one if there is none."""
+        value = self.values.get(key)
+        values = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        return _Table(self.reader, values, (*self.keys, key), where)
+
+    def table(self, key: str, *, optional: bool = False) -> "_Table":
+        value = self.values.get(key)
+        if value is None and not optional:
+            self.fault(f"the table [{key}] is missing", key)
+        elif value is not None and not isinstance(value, dict):
+            self.fault(f"'{key}' must be a table", key)
+        return self.inner(key)
+
+    def only(self, known: set[str], where: str | None = None) -> None:
+        for key in self.values:
             if key not in known:
                 near = near_names(key, sorted(known))
                 hint = f"; did you mean '{near[0]}'?" if near else f"; it takes {', '.join(sorted(known))}"
-                self.fault(f"{where}unknown key '{key}'{hint}", key)
+                self.fault(f"{self.where if where is None else where}unknown key '{key}'{hint}", key)
 
-    def table(self, document: Mapping[str, Any], key: str, *, optional: bool = False) -> dict[str, Any]:
-        value = document.get(key)
-        if isinstance(value, dict):
-            return cast("dict[str, Any]", value)
-        if value is not None or not optional:
-            is_written = value is not None
-            detail = f"'{key}' must be a table" if is_written else f"the table [{key}] is missing"
-            self.fault(detail, key, is_written=is_written)
-        return {}
-
-    def string(
-        self,
-        table: Mapping[str, Any],
-        key: str,
-        is_right: Callable[[str], bool],
-        what: str,
-        *,
-        required: bool = True,
-        where: str = "",
-    ) -> str | None:
-        value = table.get(key)
+    def string(self, key: str, is_right: Callable[[str], bool], what: str, *, required: bool = True) -> str | None:
+        value = self.values.get(key)
         if value is None:
             if required:
-                self.fault(f"{where}'{key}' is missing: {what}", key, is_written=False)
+                self.fault(f"{self.where}'{key}' is missing: {what}", key)
             return None
         if not isinstance(value, str) or not is_right(value):
-            self.fault(f"{where}'{key}' must be {what}, not {repr(value)[:_SHOWN]}", key)
+            self.fault(f"{self.where}'{key}' must be {what}, not {repr(value)[:_SHOWN]}", key)
             return None
         return value
 
-    def strings(self, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
-        value = table.get(key, [])
+    def strings(self, key: str) -> tuple[str, ...]:
+        value = self.values.get(key, [])
         if isinstance(value, list) and all(isinstance(item, str) for item in cast("list[Any]", value)):
             return tuple(cast("list[str]", value))
-        self.fault(f"'{key}' must be an array of strings", key)
+        self.fault(f"{self.where}'{key}' must be an array of strings", key)
         return ()
 
 
-def _manifest(reader: _Reader, package: Mapping[str, Any]) -> dict[str, Any] | None:
+def _manifest(package: _Table) -> dict[str, Any] | None:
     known = {"name", "address", "version", "description", "display_name", "authors", "license", "mthds_version"}
-    reader.only(package, known | {"main_pipe", "exclude"}, "[package]: ")
+    package.only(known | {"main_pipe", "exclude"}, "[package]: ")
     name = "2 to 25 lowercase letters, digits and underscores, starting with a letter"
     found = {
-        "address": reader.string(
-            package, "address", _matches(_ADDRESS), "a host and a path, like 'github.com/acme/quays'"
+        "address": package.string("address", _matches(_ADDRESS), "a host and a path, like 'github.com/acme/quays'"),
+        "version": package.string("version", is_version, "a semantic version, like '1.2.0'"),
+        "description": package.string("description", lambda text: bool(text.strip()), "a non-empty string"),
+        "name": package.string("name", _matches(_NAME), name, required=False),
+        "display_name": package.string(
+            "display_name", _is_display_name, "1 to 128 characters without control characters", required=False
         ),
-        "version": reader.string(package, "version", is_version, "a semantic version, like '1.2.0'"),
-        "description": reader.string(package, "description", lambda text: bool(text.strip()), "a non-empty string"),
-        "name": reader.string(package, "name", _matches(_NAME), name, required=False),
-        "display_name": reader.string(
-            package, "display_name", _is_display_name, "1 to 128 characters without control characters", required=False
+        "license": package.string("license", bool, "an SPDX identifier", required=False),
+        "mthds_version": package.string(
+            "mthds_version", is_constraint, "a version constraint, like '^8.0'", required=False
         ),
-        "license": reader.string(package, "license", bool, "an SPDX identifier", required=False),
-        "mthds_version": reader.string(
-            package, "mthds_version", is_constraint, "a version constraint, like '^8.0'", required=False
-        ),
-        "main_pipe": reader.string(package, "main_pipe", _matches(PIPE_CODE_PATTERN), "a pipe code", required=False),
-        "authors": reader.strings(package, "authors"),
-        "exclude": reader.strings(package, "exclude"),
+        "main_pipe": package.string("main_pipe", _matches(PIPE_CODE_PATTERN), "a pipe code", required=False),
+        "authors": package.strings("authors"),
+        "exclude": package.strings("exclude"),
     }
     constraint = found["mthds_version"]
     if isinstance(constraint, str) and not satisfies(MTHDS_VERSION, constraint):
-        reader.fault(
+        package.fault(
             f"the package requires version '{constraint}' of the standard; this release implements {MTHDS_VERSION}",
             "mthds_version",
         )
@@ -271,36 +281,33 @@ def _is_display_name(text: str) -> bool:
     return 1 <= len(text.strip()) <= 128 and text.isprintable()
 
 
-def _exports(
-    reader: _Reader, table: Mapping[str, Any], above: tuple[str, ...]
-) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _exports(exports: _Table, *above: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     domain = ".".join(above)
-    for key, value in table.items():
+    for key, value in exports.values.items():
         if isinstance(value, dict):
-            yield from _exports(reader, cast("dict[str, Any]", value), (*above, key))
+            yield from _exports(exports.inner(key), *above, key)
         elif key != "pipes" or not above:
-            reader.fault(f"[exports{'.' + domain if domain else ''}]: unknown key '{key}'; it takes 'pipes'", key)
+            exports.fault(f"[exports{'.' + domain if domain else ''}]: unknown key '{key}'; it takes 'pipes'", key)
         elif DOMAIN_PATTERN.fullmatch(domain) is None or above[0] in _RESERVED:
-            reader.fault(f"[exports.{domain}]: '{domain}' cannot be a domain of a package", above[-1])
+            exports.fault(f"[exports.{domain}]: '{domain}' cannot be a domain of a package")
         else:
-            codes = reader.strings(table, "pipes")
+            codes = exports.strings("pipes")
             sound = tuple(code for code in codes if PIPE_CODE_PATTERN.fullmatch(code))
             for code in codes:
                 if code not in sound:
-                    reader.fault(f"[exports.{domain}]: '{code}' is not a pipe code (snake_case)", "pipes")
+                    exports.fault(f"[exports.{domain}]: '{code}' is not a pipe code (snake_case)", "pipes")
             yield domain, sound
 
 
-def _dependencies(reader: _Reader, table: Mapping[str, Any]) -> Iterator[tuple[str, Dependency]]:
-    for alias, value in table.items():
+def _dependencies(dependencies: _Table) -> Iterator[tuple[str, Dependency]]:
+    for alias, value in dependencies.values.items():
         if _ALIAS.fullmatch(alias) is None or not isinstance(value, dict):
-            reader.fault(f"[dependencies]: '{alias}' must be a snake_case name and a table", alias)
+            dependencies.fault(f"[dependencies]: '{alias}' must be a snake_case name and a table", alias)
             continue
-        entry = cast("dict[str, Any]", value)
-        where = f"[dependencies.{alias}]: "
-        reader.only(entry, {"address", "version", "path"}, where)
-        address = reader.string(entry, "address", _matches(_ADDRESS), "a package address", where=where)
-        version = reader.string(entry, "version", is_constraint, "a version constraint", required=False, where=where)
-        folder = reader.string(entry, "path", bool, "a folder", required=False, where=where)
+        entry = dependencies.inner(alias, f"[dependencies.{alias}]: ")
+        entry.only({"address", "version", "path"})
+        address = entry.string("address", _matches(_ADDRESS), "a package address")
+        version = entry.string("version", is_constraint, "a version constraint", required=False)
+        folder = entry.string("path", bool, "a folder", required=False)
         if address is not None:
             yield alias, Dependency(address, version, folder)
