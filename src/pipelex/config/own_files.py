@@ -51,17 +51,7 @@ def append_own(path: Path, data: bytes) -> None:
     Raises:
         OSError: the file cannot be written; its content is unchanged.
     """
-    file = os.open(path, _TO_WRITE | os.O_APPEND, _OWN_FILE)
-    written = 0
-    try:
-        while written < len(data):
-            written += os.write(file, memoryview(data)[written:])
-    except OSError:
-        with suppress(OSError):
-            os.ftruncate(file, os.fstat(file).st_size - written)
-        raise
-    finally:
-        os.close(file)
+    _write(path, data, os.O_APPEND)
 
 
 def write_own_file(path: Path, data: bytes, *, in_place: bool = False) -> None:
@@ -89,12 +79,16 @@ def write_own_file(path: Path, data: bytes, *, in_place: bool = False) -> None:
         raise
 
 
-def _write(path: Path, data: bytes) -> None:
-    # Without the layers of `open`, which take as long as the writing of a small file.
-    file = os.open(path, _TO_WRITE | os.O_TRUNC, _OWN_FILE)
+def _write(path: Path, data: bytes, how: int = os.O_TRUNC) -> None:
+    """Write all bytes, or none if that fails. `open` has layers that take as long as a small file's writing."""
+    file = os.open(path, _TO_WRITE | how, _OWN_FILE)
+    written = 0
     try:
-        written = 0
         while written < len(data):
             written += os.write(file, memoryview(data)[written:])
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, os.fstat(file).st_size - written)
+        raise
     finally:
         os.close(file)
