@@ -9,8 +9,9 @@ from pipelex.durable.entry import run_pipe
 from pipelex.durable.host import Host
 from pipelex.durable.jobs import PipeJob, crate_of, owner_of
 from pipelex.errors import ErrorReport
-from pipelex.library import Library, load_library_files
+from pipelex.library import Library
 from pipelex.pipes.calls import PipeCall, RunIdentity
+from tests.support.methods import library_of
 
 METHOD = """
 domain = "harbour"
@@ -70,10 +71,7 @@ class Cancelled(Refusing):
 
 @pytest.fixture(scope="module")
 def library() -> Library:
-    loaded = load_library_files({"berths.mthds": METHOD})
-    assert loaded.library is not None
-    assert loaded.verdict.errors == ()
-    return loaded.library
+    return library_of(METHOD)
 
 
 async def refused(library: Library, pipe: str, inputs: dict[str, Stuff], pipe_type: str = "PipeLLM") -> ErrorReport:

@@ -11,6 +11,7 @@ from pipelex.content.structure import ListShape, ObjectShape
 from pipelex.errors import PipelexError
 from pipelex.library import Library, LibraryCrate, LinkedLibraries, load_library_files
 from pipelex.library._cycles import pipe_cycles
+from tests.support.methods import library_of
 from tests.support.untyped import untyped
 
 TEXT = """
@@ -65,10 +66,7 @@ steps = [{ pipe = "main" }, { pipe = "greet", result = "again" }]
 
 @pytest.fixture(scope="module")
 def library() -> Library:
-    loaded = load_library_files({"a.mthds": TEXT})
-    loaded.verdict.require_valid()
-    assert loaded.library is not None
-    return loaded.library
+    return library_of(TEXT)
 
 
 def test_a_closure_has_what_its_pipe_reaches_and_no_more(library: Library) -> None:

@@ -119,6 +119,36 @@ steps = [
 """
 
 
+def shelf(inputs: str, entry: str) -> str:
+    """A construct of one entry of a concept that has a dict and a whole number."""
+    return f"""
+[concept.Shelf]
+description = "x"
+[concept.Shelf.structure]
+named = {{ type = "dict", key_type = "text", value_type = "Any", description = "x" }}
+size = {{ type = "integer", description = "x" }}
+[pipe.main]
+type = "PipeCompose"
+description = "x"
+inputs = {{ {inputs} }}
+output = "Shelf"
+[pipe.main.construct]
+{entry}
+"""
+
+
+def page_of(file: str) -> str:
+    """A document that is printed from a template file."""
+    return f"""
+[pipe.main]
+type = "PipeDocGen"
+description = "x"
+output = "Document"
+format = "pdf"
+template_file = "{file}"  #!
+"""
+
+
 CASES = [
     # --- references ---
     Case(
@@ -733,71 +763,63 @@ CASES = [
     ),
     Case(
         "template file missing",
-        '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\noutput = "Document"\nformat = "pdf"\ntemplate_file = "no.html"  #!\n',
+        page_of("no.html"),
         "method.resource_missing",
         "resource_missing",
         params={"file": "no.html", "reason": "not_in_tree"},
     ),
     Case(
         "template file, backslash",
-        '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\noutput = "Document"\nformat = "pdf"\ntemplate_file = "a\\\\b.html"  #!\n',
+        page_of(r"a\\b.html"),
         "method.resource_missing",
         "resource_missing",
         params={"reason": "backslash"},
     ),
     Case(
         "template file, scheme",
-        '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\noutput = "Document"\nformat = "pdf"\ntemplate_file = "file:a.html"  #!\n',
+        page_of("file:a.html"),
         "method.resource_missing",
         "resource_missing",
         params={"reason": "scheme"},
     ),
     Case(
         "template file, absolute",
-        '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\noutput = "Document"\nformat = "pdf"\ntemplate_file = "/a.html"  #!\n',
+        page_of("/a.html"),
         "method.resource_missing",
         "resource_missing",
         params={"reason": "absolute"},
     ),
     Case(
         "construct keyed from one value",
-        '[concept.Shelf]\ndescription = "x"\nstructure = { named = { type = "dict", key_type = "text", value_type = "Any", description = "x" }, '
-        'size = { type = "integer", description = "x" } }\n'
-        '[pipe.main]\ntype = "PipeCompose"\ndescription = "x"\ninputs = { crane = "Gantry" }\noutput = "Shelf"\n[pipe.main.construct]\nnamed = { from = "crane", list_to_dict_keyed_by = "name" }  #!\n',
+        shelf('crane = "Gantry"', 'named = { from = "crane", list_to_dict_keyed_by = "name" }  #!'),
         "method.wiring_invalid",
         "inadequate_output_concept",
         says="needs a list",
     ),
     Case(
         "construct keyed by an unknown field",
-        '[concept.Shelf]\ndescription = "x"\nstructure = { named = { type = "dict", key_type = "text", value_type = "Any", description = "x" }, '
-        'size = { type = "integer", description = "x" } }\n'
-        '[pipe.main]\ntype = "PipeCompose"\ndescription = "x"\ninputs = { cranes = "Gantry[]" }\noutput = "Shelf"\n[pipe.main.construct]\nnamed = { from = "cranes", list_to_dict_keyed_by = "nmae" }  #!\n',
+        shelf('cranes = "Gantry[]"', 'named = { from = "cranes", list_to_dict_keyed_by = "nmae" }  #!'),
         "method.wiring_invalid",
         "inadequate_output_concept",
         says="did you mean 'name'",
     ),
     Case(
         "construct keyed into another field",
-        '[concept.Shelf]\ndescription = "x"\nstructure = { named = { type = "dict", key_type = "text", value_type = "Any", description = "x" }, '
-        'size = { type = "integer", description = "x" } }\n'
-        '[pipe.main]\ntype = "PipeCompose"\ndescription = "x"\ninputs = { cranes = "Gantry[]" }\noutput = "Shelf"\n[pipe.main.construct]\nsize = { from = "cranes", list_to_dict_keyed_by = "name" }  #!\n',
+        shelf('cranes = "Gantry[]"', 'size = { from = "cranes", list_to_dict_keyed_by = "name" }  #!'),
         "method.wiring_invalid",
         "inadequate_output_concept",
         says="makes a dict",
     ),
     Case(
         "construct of a number by a template",
-        '[concept.Shelf]\ndescription = "x"\nstructure = { named = { type = "dict", key_type = "text", value_type = "Any", description = "x" }, '
-        'size = { type = "integer", description = "x" } }\n'
-        '[pipe.main]\ntype = "PipeCompose"\ndescription = "x"\ninputs = { crane = "Gantry" }\noutput = "Shelf"\n[pipe.main.construct]\nsize = { template = "$crane" }  #!\n',
+        shelf('crane = "Gantry"', 'size = { template = "$crane" }  #!'),
         "method.wiring_invalid",
         "inadequate_output_concept",
         says="a template writes a text",
     ),
     Case(
         "template file outside",
-        '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\noutput = "Document"\nformat = "pdf"\ntemplate_file = "../no.html"  #!\n',
+        page_of("../no.html"),
         "method.resource_missing",
         "resource_missing",
         params={"file": "../no.html", "reason": "leaves_tree"},

@@ -1,6 +1,7 @@
 import pytest
 
-from pipelex.library import Library, load_library_files
+from pipelex.library import Library
+from tests.support.methods import library_of
 
 BERTHS = """
 domain = "harbour"
@@ -36,7 +37,4 @@ prompt = "$berth"
 @pytest.fixture(scope="session")
 def berths() -> Library:
     """A library with concepts whose fields have every shape."""
-    loaded = load_library_files({"berths.mthds": BERTHS})
-    assert loaded.library is not None
-    assert loaded.verdict.errors == ()
-    return loaded.library
+    return library_of(BERTHS)

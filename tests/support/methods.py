@@ -2,6 +2,16 @@
 
 from pathlib import Path
 
+from pipelex.library import Library, load_library_files
+
+
+def library_of(text: str) -> Library:
+    """The library of a method in one file, which must be valid."""
+    loaded = load_library_files({"method.mthds": text})
+    loaded.verdict.require_valid()
+    assert loaded.library is not None
+    return loaded.library
+
 
 def written(folder: Path, text: str) -> Path:
     """A bundle file with this text, in a folder."""
