@@ -24,6 +24,7 @@ RECORDED: Final = Path(__file__).with_name("recorded")
 """The folder with the reports of the soak and of the chaos runs that the page shows, one file each."""
 
 _WIDTH: Final = 120
+"""The width of our documents, in characters."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def recorded(report: dict[str, Any], *, command: str) -> str:
 
 
 def wrapped(lines: Iterable[str]) -> str:
-    """Lines of Markdown as a text, with prose, a line for each paragraph, wrapped at the width of our documents."""
+    """Lines of Markdown as one text. Each line of prose is a paragraph, and is wrapped; tables and headings are not."""
     return "\n".join(
         line
         if line.startswith(("|", "#"))

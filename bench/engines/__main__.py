@@ -160,7 +160,7 @@ def prefect() -> Callable[[], Awaitable[str]]:
 
 
 def end_prefect() -> None:
-    """Stop the server that a flow started, which Prefect itself does only when an interpreter exits in an orderly way."""
+    """Stop the server that a flow started. Prefect does so itself when the interpreter exits, but `os._exit` skips that."""
     server = sys.modules.get("prefect.server.api.server")
     if server is not None:
         server.SubprocessASGIServer().stop()

@@ -14,13 +14,13 @@ _TO_WRITE: Final = os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | geta
 @overload
 def open_own(path: Path, mode: Literal["w"] = "w", *, newline: str | None = None) -> TextIO: ...
 @overload
-def open_own(path: Path, mode: Literal["wb", "ab"]) -> BinaryIO: ...
+def open_own(path: Path, mode: Literal["ab"]) -> BinaryIO: ...
 def open_own(path: Path, mode: str = "w", *, newline: str | None = None) -> IO[Any]:
     """Open a file for writing. Only its user may read a new file; an existing file keeps its mode.
 
     Args:
         path: the file, which need not be a regular file, in a folder that exists.
-        mode: `w` for text in UTF-8, `wb` or `ab` for bytes.
+        mode: `w` for text in UTF-8, `ab` for bytes at the end.
         newline: see `open`.
 
     Raises:

@@ -23,7 +23,7 @@ class PipeJob(Wire):
     run: RunIdentity | None = None
     """The run; None where the engine tells it of the workflow, so that it need not travel twice.
 
-    The job of a schedule has the user and the session with an empty run id, because each of its runs has another id.
+    In the job of a schedule, the run id is empty, because each of its runs has an id of its own.
     """
     options: EngineOptions = EngineOptions()
     root: str | None = None
@@ -62,7 +62,7 @@ class Envelope(Generic[J]):
 
 
 def owner_of(told: RunIdentity | None, run_id: str) -> RunIdentity:
-    """The owner of a run, if its job or its workflow tells at most the user and the session; see `PipeJob.run`."""
+    """The owner of a run: what its job or workflow says, with the run's id if that is missing; see `PipeJob.run`."""
     if told is None:
         return RunIdentity(run_id=run_id)
     return told if told.run_id else told.model_copy(update={"run_id": run_id})

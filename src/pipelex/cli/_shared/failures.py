@@ -106,17 +106,17 @@ def _with_meant(wrong: TyperException) -> str:
     if not hint and _takes_inputs(context) and re.fullmatch(r"[^=./\\]+", extra[1]):
         hint = ": an input is given as -i NAME=VALUE, in quotes if the value has spaces: -i NAME='two words'"
     if not hint and (instead := _INSTEAD.get(context.command_path.removeprefix("pipelex "))) is not None:
-        hint = f": {instead}".format(extra[1])
+        hint = f": {instead}".format(extra[1].split()[0])
     return wrong.message + hint
 
 
 _INSTEAD: Final = {
     "trust": "trust is given to the project of the working directory. Type: pipelex trust",
-    "doctor": "it looks at the configuration. Check a method with: pipelex validate {}",
+    "doctor": "doctor checks the configuration. Check a method with: pipelex validate {}",
     "worker": "a worker runs any method. Give it the functions of a method's folder with: pipelex worker --library {}",
-    "runs list": "it lists all runs. See one with: pipelex runs show {}",
-    "schedule list": "it lists all schedules. See one with: pipelex schedule show {}",
-    "temporal routes": "it shows the routes of the project. See those of one model with: pipelex temporal routes --handle {}",
+    "runs list": "this lists all runs. Show one with: pipelex runs show {}",
+    "schedule list": "this lists all schedules. Show one with: pipelex schedule show {}",
+    "temporal routes": "this shows the routes of all models. Show those of one with: pipelex temporal routes --handle {}",
 }
 """Commands that take no argument → what to type if they are given one."""
 

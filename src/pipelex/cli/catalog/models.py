@@ -47,7 +47,7 @@ def models(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(help="List only names that contain this, or lead to such a model, whatever their status."),
+        typer.Argument(help="List only names that contain this text or lead to a model that does, in any status."),
     ] = None,
     type_: Annotated[
         ModelFamily | None,
@@ -66,7 +66,7 @@ def models(
     from pipelex.inference.health import ServersHere
 
     if name in FAMILIES:
-        raise typer.BadParameter(f"'{name}' is a kind of models. Type: pipelex models --type {name}")
+        raise typer.BadParameter(f"'{name}' is a kind of model. Type: pipelex models --type {name}")
     deck = open_local_app(ctx).deck
     families: tuple[ModelFamily, ...] = _LISTED if type_ is None else (type_,)
     here = ServersHere.of(deck.catalog)

@@ -36,7 +36,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _PRUNED_BEYOND: Final = 1.1
 """The factor by which the number of records may exceed the maximum before the oldest are deleted."""
 _COUNTED_AGAIN: Final = 4
-"""Records are counted again once a quarter of what is free is used up, because other processes make records as well."""
+"""The records are counted again when this share of the free places is used up: other processes make records, too."""
 _FACTS: Final = "run.json"
 _SOURCE: Final = "source.json.gz"
 _TRACE: Final = "trace.json.gz"
@@ -139,7 +139,7 @@ class RecordedFacts:
 
 @dataclass
 class _Countdown:
-    """How many records may be made before they are counted again, because to list a full folder takes time."""
+    """The number of records to make before all are counted again. Listing a full folder takes time."""
 
     left: int = 0
 
@@ -302,9 +302,9 @@ class RecordFolder:
         self._countdown.left -= 1
         if self._countdown.left > 0:
             return
-        beyond = int(self.most * _PRUNED_BEYOND) - len(os.listdir(self.root))
-        if beyond >= 0:
-            self._countdown.left = beyond // _COUNTED_AGAIN
+        free = int(self.most * _PRUNED_BEYOND) - len(os.listdir(self.root))
+        if free >= 0:
+            self._countdown.left = free // _COUNTED_AGAIN
             return
         folders = self._folders()
         for folder in sorted(folders, key=lambda each: each.stat().st_mtime)[: len(folders) - self.most]:

@@ -233,7 +233,7 @@ def _bounded(
 
 @cache
 def _stream_type(base: type[Any]) -> type[Any]:
-    """The bounded stream that derives from a client library's own type of streams, which that library insists on."""
+    """The type of bounded streams for a client library, which takes only streams of its own base type."""
 
     class BoundedStream(base):
         def __init__(

@@ -183,7 +183,7 @@ class _Reader:
             return None
 
     def fault(self, detail: str, keys: tuple[str, ...]) -> None:
-        # The faults of a hostile file may all be on one line, which is read for each place.
+        # All faults of a hostile file may be on one line, which is read again for each of them.
         is_placed = len(self.faults) < _MOST_PLACED
         place = _place(self.path, self.positions, keys) if is_placed else Location(file=self.path, field=keys[-1])
         self.faults.append(_fault(f"{self.path}: {detail}", place))

@@ -46,7 +46,7 @@ class Start:
     """The request's call; for this client, with its long lists by reference if there is a store."""
     options: EngineOptions
     is_scheduled: bool = False
-    """Whether a schedule starts the workflow, again and again, so that the job cannot have the run's id."""
+    """Whether a schedule starts the workflow. The job is then that of many runs, and cannot contain their ids."""
 
     @cached_property
     def pipe(self) -> Pipe:
@@ -93,7 +93,7 @@ class Start:
 
     @property
     def _told(self) -> RunIdentity | None:
-        """The owner, as far as the job contains it; see `PipeJob.run`."""
+        """The part of the owner that the job contains; see `PipeJob.run`."""
         run = self.request.identity
         if self.is_scheduled:
             return run.model_copy(update={"run_id": ""}) if run.user_id or run.session_id else None
