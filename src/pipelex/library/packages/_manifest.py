@@ -122,7 +122,7 @@ def read_lock(text: str | bytes, *, path: str) -> dict[str, LockedPackage]:
         PipelexError: the file is not a lock of this standard (`method.dependency_invalid`).
     """
     reader = _Reader(path, text)
-    document = reader.document() or _Table(reader, {})
+    document = reader.document() or _TableReader(reader, {})
     found: dict[str, LockedPackage] = {}
     for address in document.values:
         table = document.inner(address, f"'{address}': ")
@@ -171,9 +171,9 @@ class _Reader:
         self.positions = TomlPositions(self.text)
         self.faults: list[Fault] = []
 
-    def document(self) -> "_Table | None":
+    def document(self) -> "_TableReader | None":
         try:
-            return _Table(self, read_toml(self.text))
+            return _TableReader(self, read_toml(self.text))
         except tomllib.TOMLDecodeError as wrong:
             line = re.search(r"line (\d+), column (\d+)", str(wrong))
             place = (
@@ -190,7 +190,7 @@ class _Reader:
 
 
 @dataclass(frozen=True)
-class _Table:
+class _TableReader:
     """One table of a file that is being read."""
 
     reader: _Reader
@@ -204,13 +204,13 @@ class _Table:
         """Note a fault at a key of the table, or of a table in it."""
         self.reader.fault(detail, (*self.keys, *keys))
 
-    def inner(self, key: str, where: str = "") -> "_Table":
+    def inner(self, key: str, where: str = "") -> "_TableReader":
         """The table under a key; an empty one if there is none."""
         value = self.values.get(key)
         values = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        return _Table(self.reader, values, (*self.keys, key), where)
+        return _TableReader(self.reader, values, (*self.keys, key), where)
 
-    def table(self, key: str, *, optional: bool = False) -> "_Table":
+    def table(self, key: str, *, optional: bool = False) -> "_TableReader":
         value = self.values.get(key)
         if value is None and not optional:
             self.fault(f"the table [{key}] is missing", key)
@@ -244,7 +244,7 @@ class _Table:
         return ()
 
 
-def _manifest(package: _Table) -> dict[str, Any] | None:
+def _manifest(package: _TableReader) -> dict[str, Any] | None:
     known = {"name", "address", "version", "description", "display_name", "authors", "license", "mthds_version"}
     package.only(known | {"main_pipe", "exclude"}, "[package]: ")
     name = "2 to 25 lowercase letters, digits and underscores, starting with a letter"
@@ -281,7 +281,7 @@ def _is_display_name(text: str) -> bool:
     return 1 <= len(text.strip()) <= 128 and text.isprintable()
 
 
-def _exports(exports: _Table, *above: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _exports(exports: _TableReader, *above: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     domain = ".".join(above)
     for key, value in exports.values.items():
         if isinstance(value, dict):
@@ -299,7 +299,7 @@ def _exports(exports: _Table, *above: str) -> Iterator[tuple[str, tuple[str, ...
             yield domain, sound
 
 
-def _dependencies(dependencies: _Table) -> Iterator[tuple[str, Dependency]]:
+def _dependencies(dependencies: _TableReader) -> Iterator[tuple[str, Dependency]]:
     for alias, value in dependencies.values.items():
         if _ALIAS.fullmatch(alias) is None or not isinstance(value, dict):
             dependencies.fault(f"[dependencies]: '{alias}' must be a snake_case name and a table", alias)
