@@ -281,3 +281,49 @@ def test_models_of_a_server_that_is_not_there_are_left_out(cli: Cli) -> None:
     assert "my-model" not in ended.out
     assert "mine does not answer" in ended.err
     assert "does not answer" in cli("models", "--type", "llm", "--all").out
+
+
+MISSPELT = """
+[temporal.activity_queues.act_llm_gen_text]
+by_backend.opnai = "text_q"
+handle_options.stubb.start_to_close_timeout = "0:30:00"
+
+[temporal.queue_options.text_q]
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("doctor",),
+        ("temporal", "routes"),
+        ("worker", "--task-queue", "text_q"),
+        ("run", "greet.mthds", "-i", "name=Ada", "--durable"),
+        ("runs", "list"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_routes_of_unknown_models_are_warned_of_by_every_command(cli: Cli, command: tuple[str, ...]) -> None:
+    settings = cli.root / ".pipelex" / "pipelex.toml"
+    text = "[temporal]\nis_enabled = true\n" + settings.read_text(encoding="utf-8") + MISSPELT
+    settings.write_text(text, encoding="utf-8")
+
+    ended = cli.command(*command)
+
+    words = " ".join((ended.out if command == ("doctor",) else ended.err).split())
+    for line, said in (
+        ("by_backend.opnai", "did you mean 'openai'?"),
+        ("handle_options.stubb", "did you mean 'stub'?"),
+    ):
+        rank = 1 + text.splitlines().index(next(each for each in text.splitlines() if line in each))
+        assert f"pipelex.toml:{rank}" in words
+        assert said in words
+
+
+def test_right_routes_are_not_warned_of(cli: Cli) -> None:
+    settings = cli.root / ".pipelex" / "pipelex.toml"
+    settings.write_text(settings.read_text(encoding="utf-8") + ROUTES, encoding="utf-8")
+
+    ended = cli("temporal", "routes")
+
+    assert (ended.code, ended.err) == (0, "")

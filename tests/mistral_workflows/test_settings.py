@@ -17,6 +17,7 @@ from pipelex.mistral_workflows.config import (
     check_backends,
     parse_mistral_config,
 )
+from pipelex.mistral_workflows.factory import MistralFactory
 from pipelex.orchestration import chosen_name
 
 
@@ -150,3 +151,14 @@ def test_the_table_is_read_whatever_runs_methods(tmp_path: Path, text: str, said
 def test_a_table_that_nobody_reads(tmp_path: Path, table: str, said: str) -> None:
     (warning,) = settings_of(tmp_path, f"[{table}]\nis_enabled = true").warnings
     assert said in warning.detail
+
+
+def test_options_of_unknown_models_are_warned_of(tmp_path: Path) -> None:
+    text = """
+[mistral_workflows.activities.llm]
+handle_options."mistral-larg".start_to_close_timeout = "9m"
+handle_options."mistral-large".start_to_close_timeout = "9m"
+"""
+    found = MistralFactory().warnings(settings_of(tmp_path, text))
+    (warning,) = [each for each in found if "handle_options" in each.detail]
+    assert (warning.location.line, warning.severity, warning.suggestions) == (3, "warning", ("mistral-large",))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.config import Settings
 from pipelex.errors import Fault, PipelexError
-from pipelex.mistral_workflows.config import MistralWorkflowsConfig, parse_mistral_config
+from pipelex.mistral_workflows.config import ROOT, MistralWorkflowsConfig, parse_mistral_config
 from pipelex.mistral_workflows.environment import conflicts, no_worker, require_client
 from pipelex.orchestration import OrchestratorSetup
 
@@ -36,9 +36,11 @@ class MistralFactory:
         return self.config_of(settings).is_enabled
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
-        """See `OrchestratorFactory.warnings`. Here, they are about installed packages that conflict."""
-        self.config_of(settings)
-        return tuple(conflicts())
+        """See `OrchestratorFactory.warnings`. Here, some are about installed packages that conflict."""
+        from pipelex.orchestration.routed_models import unknown_models
+
+        routes = self.config_of(settings).routing.routes
+        return (*conflicts(), *unknown_models(settings, (*ROOT, "activities"), routes))
 
     def require(self) -> None:
         """See `OrchestratorFactory.require`: check that the client is installed.

@@ -25,9 +25,9 @@ class TemporalWorker:
         """See `EngineWorker.check`."""
         from pipelex.temporal.factory import FACTORY
 
-        config = checked_config(settings, options)
+        checked_config(settings, options)
         FACTORY.require()
-        return config.warnings
+        return FACTORY.warnings(settings)
 
     async def serve(self, settings: Settings, options: WorkerOptions, hooks: WorkerHooks) -> None:
         """See `EngineWorker.serve`."""
