@@ -93,9 +93,10 @@ class CancelWatch:
         call = self._begin()
         try:
             yield
-            if call.is_over:  # the block ended before its cancellation arrived
+            if call.is_over:  # the block ended before its cancellation arrived, or in spite of it
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(0)
+                call.task.uncancel()
         except asyncio.CancelledError:
             if not call.is_over:
                 raise
