@@ -74,11 +74,11 @@ async def test_pipes_that_run_no_other_need_no_workflow_of_their_own(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("policy", "actions"), [("every_pipe", 2 * 10 + 1), ("controllers", 10 + 1)])
+@pytest.mark.parametrize(("policy", "actions"), [("every_pipe", 2 * 100 + 1), ("controllers", 100 + 1)])
 async def test_what_is_billed(tmp_path: Path, model: ScriptedModel, policy: str, actions: int) -> None:
     """As many actions as a workflow written by hand takes: one per start and one per call, and no heartbeat."""
     model.pipes["describe"] = "ok"
-    words = {"words": [f"word{number}" for number in range(10)]}
+    words = {"words": [f"word{number}" for number in range(100)]}
     async with DevServer(metrics_port=0) as server:
         overrides = {
             "temporal.worker_config.child_workflow_policy": policy,
