@@ -265,7 +265,7 @@ def test_dev_is_a_server_and_a_worker_and_leaves_nothing(cli: Cli, stub: OpenAIS
     assert "/namespaces/default/workflows?query=ParentWorkflowId%20IS%20NULL" in log.read_text(encoding="utf-8")
     ui = re.search(r"Temporal UI      http://127.0.0.1:(\d+)", log.read_text(encoding="utf-8"))
     assert ui is not None
-    assert f"In the UI  http://localhost:{ui[1]}/namespaces/default/workflows/dev-1" in shown.out
+    assert f"In the UI    http://localhost:{ui[1]}/namespaces/default/workflows/dev-1" in shown.out
     assert (cli.root / ".pipelex/dev/temporal.db").is_file()
     assert not ready.exists()
     assert not _accepts(port)
@@ -339,7 +339,9 @@ def test_a_durable_run_ends_with_the_next_command(durable_cli: Cli, stub: OpenAI
     settings.write_text(
         "[temporal.temporal_config.temporal_server_configs.tests]\nui_url = 'https://ui.example/'\n", encoding="utf-8"
     )
-    assert f"In the UI  https://ui.example/namespaces/default/workflows/{good}" in durable_cli("runs", "show", good).out
+    assert (
+        f"In the UI    https://ui.example/namespaces/default/workflows/{good}" in durable_cli("runs", "show", good).out
+    )
     (node,) = json.loads((folder / "graphspec.json").read_text(encoding="utf-8"))["nodes"]
     assert (node["status"], node["domain_code"], node["error"]["code"]) == ("failed", "harbour", problem["code"])
     document = (

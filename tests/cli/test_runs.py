@@ -97,8 +97,8 @@ def test_a_replay_says_what_it_pays_for_and_pays_for_that(chained: Cli, stub: Op
     (new,) = [run for run in runs(chained) if run != "first-1"]
     shown = chained("runs", "show", new)
     assert "reused from first-1" in shown.out
-    assert "Replays    first-1" in shown.out
-    assert f"Replayed   {new}" in chained("runs", "show", "first-1").out
+    assert "Replays      first-1" in shown.out
+    assert f"Replayed by  {new}" in chained("runs", "show", "first-1").out
     diff = json.loads(chained("runs", "diff", "first-1", new, "--json").out)
     assert diff["same_output"] is True
     assert list(diff["changed_pipes"]) == ["step_2"]
@@ -108,6 +108,15 @@ def test_a_replay_says_what_it_pays_for_and_pays_for_that(chained: Cli, stub: Op
     text = chained("runs", "diff", "first-1", new).out
     assert "+Attempt the second with $text" in text
     assert "the same" in text
+
+
+@pytest.mark.parametrize("columns", [40, 60, 200])
+def test_what_a_replay_will_cost_fits_the_terminal(chained: Cli, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    edit = ("--set", "pipe.step_2.prompt=Attempt the second with $text")
+    told = chained("runs", "replay", "first", *edit, "--dry-run").out
+    assert max(map(len, told.splitlines())) <= columns
+    assert "Pays for at most 2 calls (step_2, step_3), about $0.0" in " ".join(told.split())
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,9 @@ def test_a_provider_that_fails_for_a_while(project: Project, stub: OpenAIStub) -
     notices: list[str] = [line["notice"] for line in objects if "notice" in line]
     assert len(notices) == 2
     assert re.search(r"failed and is tried again: .*503", notices[0])
-    assert re.search(r"It is tried again at \d\d:\d\d:\d\d; it failed 1 of 2 times; the run waits until ", notices[0])
+    assert re.search(
+        r"It is tried again at \d\d:\d\d:\d\d; it was failure 1 of at most 2; the run waits until ", notices[0]
+    )
 
     lines = json_lines(log)
     told = [line for line in lines if line["level"] == "WARNING"]
@@ -106,7 +108,7 @@ def test_a_provider_that_fails_for_a_while(project: Project, stub: OpenAIStub) -
 
 
 @pytest.mark.parametrize(
-    ("params", "said"), [({}, "it failed 1 of 2 times"), ({"reason": NOT_CONNECTED}, "nothing was sent")]
+    ("params", "said"), [({}, "it was failure 1 of at most 2"), ({"reason": NOT_CONNECTED}, "nothing was sent")]
 )
 def test_a_notice_says_each_thing_once(params: dict[str, Any], said: str) -> None:
     failed = PipelexError("provider.unavailable", "it is away", category=ErrorCategory.TRANSIENT, params=params)

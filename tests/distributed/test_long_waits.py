@@ -94,7 +94,7 @@ def test_the_command_line_says_until_when(project: Project, stub: OpenAIStub) ->
             time.sleep(0.2)
         with process(show, cwd=project.root, environ=project.environ, log=said) as showing:
             assert showing.wait(60) == 0
-    told = r"tried again at (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d; it failed 1 of 2 times"
+    told = r"tried again at (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d; it was failure 1 of at most 2"
     assert re.search(told, " ".join(log.read_text(encoding="utf-8").split()), re.IGNORECASE)
     shown = " ".join(said.read_text(encoding="utf-8").split())
     assert "act_llm_gen_text attempt 2, last failure: 'openai' limits the rate of requests" in shown

@@ -222,7 +222,7 @@ def outlook(wait: Wait) -> str:
     elif wait.failures == 0:
         pass  # the run waits, but nothing has failed
     elif wait.failures is not None and wait.most_failures is not None:
-        parts.append(f"it failed {wait.failures} of {wait.most_failures} times")
+        parts.append(f"it was failure {wait.failures} of at most {wait.most_failures}")
     elif wait.most_failures is not None:
         parts.append(f"it may fail {wait.most_failures} times")
     elif wait.kind is WaitKind.CALL_FAILS:

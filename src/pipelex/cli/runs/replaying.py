@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import Paint, out, paint_err, say
+from pipelex.cli._shared.console import Paint, out, paint_err, paint_out, say, tell_out
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.progress import progress
@@ -143,8 +143,8 @@ def _member(given: str) -> tuple[str, Json]:
 def _tell(replay: "Replay", flags: ReplayFlags) -> None:
     told = replay.forecast
     if not flags.json:
-        show = out if flags.dry_run else say
-        for line in forecast_lines(told, paint_err()):
+        show, paint = (tell_out, paint_out()) if flags.dry_run else (say, paint_err())
+        for line in forecast_lines(told, paint):
             show(line)
     elif flags.dry_run:
         print_json({"replay_of": replay.of.run_id, **forecast_json(told)})

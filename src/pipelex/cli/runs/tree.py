@@ -147,21 +147,17 @@ _UNSUCCESSFUL: Final = ("✗", "red")
 
 def view_text(view: RunView, paint: Paint) -> str:
     """A run as lines for people."""
-    lines = [
-        f"{paint('Run', 'dim')}        {paint(view.run.run_id, 'bold')}",
-        f"{paint('Status', 'dim')}     {view.run.words}",
-        f"{paint('Workflow', 'dim')}   {view.run.workflow_id} ({view.run.place})",
-    ]
-    if view.run.replay_of is not None:
-        lines.append(f"{paint('Replays', 'dim')}    {view.run.replay_of}")
-    if view.replays:
-        lines.append(f"{paint('Replayed', 'dim')}   {', '.join(view.replays)}")
-    if view.root.started is not None:
-        lines.append(f"{paint('Started', 'dim')}    {moment(view.root.started)}")
-    if view.run.link is not None:
-        lines.append(f"{paint('In the UI', 'dim')}  {view.run.link}")
-    elif view.run.unlinked:
-        lines.append(f"{paint('In the UI', 'dim')}  not known; {view.run.unlinked}")
+    facts = {
+        "Run": paint(view.run.run_id, "bold"),
+        "Status": view.run.words,
+        "Workflow": f"{view.run.workflow_id} ({view.run.place})",
+        "Replays": view.run.replay_of,
+        "Replayed by": ", ".join(view.replays),
+        "Started": None if view.root.started is None else moment(view.root.started),
+        "In the UI": view.run.link or (f"not known; {view.run.unlinked}" if view.run.unlinked else None),
+    }
+    width = max(map(len, facts)) + 2
+    lines = [f"{paint(name, 'dim')}{' ' * (width - len(name))}{fact}" for name, fact in facts.items() if fact]
     lines += ["", *_tree_lines(view, view.root, paint, "", "")]
     if view.usage:
         lines += ["", cost_table(view.usage, paint)]

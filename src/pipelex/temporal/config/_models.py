@@ -295,7 +295,7 @@ class PayloadCodecConfig(Section):
     """Whether large payloads go to the store. If not set, they do with a server on this machine, and not with others. Encryption and
     compression act wherever they are set."""
     size_threshold: Annotated[int, Field(ge=1, le=MOST_INLINE)] = 131_072
-    """The size in bytes beyond which a payload goes to the store."""
+    """The size in bytes from which a payload goes to the store."""
     storage_prefix: Annotated[
         str, Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$")
     ] = "temporal-payloads"
