@@ -85,11 +85,10 @@ class Inference:
         self.trees = trees or MethodTrees()
         """The method trees that this process holds."""
         seconds = self.options.call_timeout
-        self.chat = Chat(
-            deck, PromptFiles(self.storage, self.policy, self.options.extract.limits), self.options.chat, seconds
-        )
+        files = PromptFiles(self.storage, self.policy, self.options.extract.limits)
+        self.chat = Chat(deck, files, self.options.chat, seconds)
         self.extraction = Extraction(deck, self.storage, self.policy, self.options.extract, seconds)
-        self.images = Images(deck, self.storage, self.policy, self.options.images, seconds)
+        self.images = Images(deck, files, self.options.images, seconds)
         self.documents = Documents(deck, self.storage, self.policy, self.trees, self.options.printing)
         self.search = Search(deck, seconds)
         self.judge = Judge(deck, self.chat, seconds)

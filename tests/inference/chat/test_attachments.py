@@ -10,47 +10,27 @@ from typing import Any, cast
 import docx
 import openpyxl
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from pipelex.content import Json
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference
-from pipelex.inference.chat.attachments.plain import plain_size
 from pipelex.inference.chat.attachments.takes import Takes
 from pipelex.inference.chat.provider import ChatProvider
 from pipelex.inference.providers import factory
 from pipelex.pipes.effects.requests import LLMPrompt
+from pipelex.reading.plain import plain_size
 from tests.inference.chat.test_providers import SPOKEN, Spoken, at, inference, spoken, stub
 from tests.support.documents import pdf
 from tests.support.jobs import text_job
 from tests.support.openai_server import OpenAIStub
+from tests.support.pictures import WHITE, flipped, noise, picture, saved, turned
 
 __all__ = ["inference", "spoken", "stub"]
 
-RED, WHITE = (220, 20, 20), (255, 255, 255)
 FEW = ("openai", "xai", "anthropic", "google", "groq", "bedrock", "mistral")
 few_clients = pytest.mark.parametrize("spoken", [one for one in SPOKEN if one.sdk in FEW], ids=str)
 one_client = pytest.mark.parametrize("spoken", [one for one in SPOKEN if one.sdk == "openai"], ids=str)
-
-
-def picture(width: int = 200, height: int = 120, mode: str = "RGB") -> Image.Image:
-    """White, with the upper left quarter in red."""
-    image = Image.new("RGB", (width, height), WHITE)
-    ImageDraw.Draw(image).rectangle((0, 0, width // 2 - 1, height // 2 - 1), fill=RED)
-    return image.convert(mode)
-
-
-def saved(image: Image.Image, form: str, **options: Any) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
-
-
-def turned() -> bytes:
-    """A JPEG that is shown upright only by its EXIF orientation."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return saved(picture().transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
 
 
 def deep() -> bytes:
@@ -240,16 +220,6 @@ async def test_documents_are_read_alike_for_all(
         assert line in told
     assert told.count("-----BEGIN FILE") == told.count("-----END FILE") == 1
     assert "x()" not in told
-
-
-def noise() -> Image.Image:
-    return Image.effect_noise((200, 120), 90).convert("RGB")
-
-
-def flipped(data: bytes) -> bytes:
-    """The file with one wrong byte in its middle."""
-    middle = len(data) // 2
-    return data[:middle] + bytes((data[middle] ^ 0xFF,)) + data[middle + 1 :]
 
 
 @one_client

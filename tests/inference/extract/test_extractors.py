@@ -11,6 +11,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 from tests.inference.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import PdfPage, encoded, pdf, plain
 from tests.support.http_stub import Answer, Received, http_stub
+from tests.support.pictures import flipped, huge_png, noise, saved
 
 Json = Any
 MakeBench = Callable[..., Bench]
@@ -18,6 +19,8 @@ MakeBench = Callable[..., Bench]
 KEY = "sk-very-secret-0123456789"
 REPORT = pdf(PdfPage(["One"]), PdfPage(["Two"]))
 JPEG = encoded(plain(60, 40), "JPEG")
+AZURE = "azure-document-intelligence"
+AZURE_BACKEND = "azure_document_intelligence"
 
 BACKENDS = """
 [mistral]
@@ -115,6 +118,50 @@ async def test_mistral_with_an_image_and_nothing_besides_text(bench_at: MakeBenc
     assert bench.usage.cost_usd == 0.004
 
 
+PAID = pytest.mark.parametrize(("model", "backend"), [("mistral-ocr", "mistral"), (AZURE, AZURE_BACKEND)])
+
+
+@PAID
+@pytest.mark.parametrize(
+    "scan",
+    [
+        saved(noise(), "PNG")[:-40],
+        flipped(saved(noise(), "PNG")),
+        saved(noise(), "JPEG")[:-900],
+        saved(noise(), "WEBP")[:-900],
+        saved(noise(), "TIFF")[:900],
+        saved(noise(), "TIFF", save_all=True, append_images=[noise()])[:-200],
+    ],
+    ids=["png", "damaged-png", "jpeg", "webp", "tiff", "second-page"],
+)
+async def test_a_broken_scan_is_never_paid_for(bench_at: MakeBench, model: str, backend: str, scan: bytes):
+    async with http_stub(lambda _: Answer(status=500)) as stub:
+        with pytest.raises(PipelexError) as caught:
+            await bench_at(stub.url).pages(scan, model, backend=backend)
+    assert caught.value.code == "input.file_unreadable"
+    assert stub.requests == []
+
+
+@PAID
+async def test_views_are_rendered_before_the_provider_is_paid(bench_at: MakeBench, model: str, backend: str):
+    """A PDF that no reader here opens has no views, however well the provider reads it."""
+    async with http_stub(lambda _: Answer(status=500)) as stub:
+        with pytest.raises(PipelexError) as caught:
+            await bench_at(stub.url).pages(b"%PDF-1.7 nothing", model, backend=backend, page_views=True)
+    assert caught.value.code == "input.file_unreadable"
+    assert stub.requests == []
+
+
+async def test_an_image_that_only_the_provider_reads_is_sent(bench_at: MakeBench):
+    """An image that is too large for this machine, and one of a format that Pillow does not know."""
+    async with http_stub(lambda _: Answer.of_json({"pages": [mistral_page(0)]})) as stub:
+        for image, mime_type in ((huge_png(), "image/png"), (b"\xff\x0a" + bytes(200), "image/jxl")):
+            source = f"data:{mime_type};base64,{base64.b64encode(image).decode()}"
+            (page,) = await bench_at(stub.url).pages(source, "mistral-ocr", backend="mistral")
+            assert text_of(page) == "# Page 0"
+    assert len(stub.requests) == 2
+
+
 async def test_text_files_need_no_provider(bench_at: MakeBench):
     async with http_stub(lambda _: Answer(status=500)) as stub:
         bench = bench_at(stub.url)
@@ -198,8 +245,6 @@ async def test_a_provider_that_is_down(bench_at: MakeBench):
 
 # --- Azure ------------------------------------------------------------------------------------------------------------
 
-AZURE = "azure-document-intelligence"
-AZURE_BACKEND = "azure_document_intelligence"
 CONTENT = "# Erste Seite 🎈\n\nMore\n\n<!-- PageBreak -->\n\nSecond page"
 RESULT = {
     "status": "succeeded",

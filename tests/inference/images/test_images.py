@@ -1,4 +1,5 @@
 import base64
+import re
 from io import BytesIO
 from typing import Any
 
@@ -7,7 +8,8 @@ from PIL import Image
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex, RunResult
-from tests.inference.http_stub import Answer, HTTPStub
+from tests.inference.http_stub import Answer, Asked, HTTPStub
+from tests.support.pictures import flipped, noise, saved, turned
 from tests.support.project import Project
 from tests.support.untyped import untyped
 
@@ -99,6 +101,114 @@ async def test_a_reference_image_goes_along(served: Project, service: HTTPStub):
     (asked,) = service.asked
     assert base64.b64decode(picture()) in asked.raw
     assert b"[Image 1]" in asked.raw
+
+
+DRAWS = {
+    "painter": ("/images/edits", openai(picture())),
+    "grok-imagine-image": ("/images/edits", Answer({"data": [{"b64_json": picture()}]})),
+    "gemini-3.1-flash-image": (
+        "/v1beta/models/gemini-3.1-flash-image:generateContent",
+        Answer(
+            {
+                "candidates": [
+                    {
+                        "content": {
+                            "role": "model",
+                            "parts": [{"inlineData": {"mimeType": "image/png", "data": picture()}}],
+                        }
+                    }
+                ],
+                "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 50, "totalTokenCount": 55},
+            }
+        ),
+    ),
+    "flux-editor": ("/flux-editor", Answer({"images": [{"url": f"data:image/png;base64,{picture()}"}]})),
+}
+"""Model that takes reference images → the path of its requests and its answer."""
+FAL_EDITOR = """
+[flux-editor]
+inputs = ["text", "images"]
+rules = { input_images = "many" }
+model_type = "img_gen"
+sdk = "fal"
+outputs = ["image"]
+"""
+
+
+async def draw_from(served: Project, service: HTTPStub, model: str, photo: bytes, mime_type: str = "") -> RunResult:
+    """Draw with a reference image."""
+    (served.root / ".pipelex/inference/backends/fal.toml").write_text(FAL_EDITOR, encoding="utf-8")
+    service.on(*DRAWS[model])
+    url = f"data:{mime_type};base64,{base64.b64encode(photo).decode()}"
+    return (await draw(served, f'model = "{model}"\n', photo={"url": url}))[0]
+
+
+def images_sent(asked: Asked) -> list[bytes]:
+    """The images in a request, which has them in its JSON or as parts of a form."""
+    if asked.raw.startswith(b"--"):
+        heads = [part.partition(b"\r\n\r\n") for part in asked.raw.split(asked.raw.partition(b"\r\n")[0])]
+        return [body.removesuffix(b"\r\n") for head, _, body in heads if b"filename=" in head]
+    urls = re.findall(r'(?:base64,|"data": ?")([A-Za-z0-9+/_-]{60,}=*)', asked.raw.decode())
+    return [base64.b64decode(one.translate(str.maketrans("-_", "+/"))) for one in urls]
+
+
+@pytest.mark.parametrize("model", DRAWS)
+@pytest.mark.parametrize(
+    ("photo", "code"),
+    [
+        (saved(noise(), "PNG")[:-40], "input.file_unreadable"),
+        (flipped(saved(noise(), "PNG")), "input.file_unreadable"),
+        (saved(noise(), "JPEG")[:-900], "input.file_unreadable"),
+        (saved(noise(), "WEBP")[:-900], "input.file_unreadable"),
+        (saved(noise(), "TIFF")[:900], "input.file_unreadable"),
+        (b"no image at all", "input.file_type_unsupported"),
+        (b"%PDF-1.7 no image", "input.file_type_unsupported"),
+    ],
+    ids=["cut-png", "damaged-png", "cut-jpeg", "cut-webp", "cut-tiff", "text", "pdf"],
+)
+async def test_a_broken_reference_image_is_never_paid_for(
+    served: Project, service: HTTPStub, model: str, photo: bytes, code: str
+):
+    with pytest.raises(PipelexError) as caught:
+        await draw_from(served, service, model, photo)
+    assert caught.value.code == code
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("model", DRAWS)
+@pytest.mark.parametrize(
+    ("photo", "mime_type"),
+    [
+        (saved(noise(), "TIFF"), "image/tiff"),
+        (saved(noise(), "BMP"), "image/bmp"),
+        (saved(noise().convert("CMYK"), "JPEG"), "image/jpeg"),
+        (turned(), "image/jpeg"),
+    ],
+    ids=["tiff", "bmp", "print-colours", "turned"],
+)
+async def test_a_reference_image_is_sent_in_a_form_that_every_model_takes(
+    served: Project, service: HTTPStub, model: str, photo: bytes, mime_type: str
+):
+    await draw_from(served, service, model, photo, mime_type)
+    (sent,) = images_sent(service.asked[0])
+    with Image.open(BytesIO(sent)) as image:
+        assert (image.format, image.mode, image.getexif().get(0x0112, 1)) == ("PNG", "RGB", 1)
+        assert image.width > image.height
+
+
+async def test_a_plain_reference_image_is_sent_unchanged(served: Project, service: HTTPStub):
+    photo = saved(noise(), "JPEG")
+    await draw_from(served, service, "flux-editor", photo)
+    assert images_sent(service.asked[0]) == [photo]
+
+
+async def test_a_tiff_of_several_pages_is_one_reference_image(
+    served: Project, service: HTTPStub, caplog: pytest.LogCaptureFixture
+):
+    pages = saved(noise(), "TIFF", save_all=True, append_images=[Image.new("RGB", (64, 32))])
+    await draw_from(served, service, "grok-imagine-image", pages)
+    assert len(images_sent(service.asked[0])) == 1
+    assert "has 2 pages; only the first is sent" in caplog.text
 
 
 async def test_a_model_without_reference_images_refuses_them(served: Project):

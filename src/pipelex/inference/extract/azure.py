@@ -51,6 +51,7 @@ class AzureExtractor:
         """See `Extractor.extract`."""
         endpoint = self.http.endpoint()
         version = str(self.call.backend.extra.get("api_version") or _VERSION)
+        shown = await page_views(source, wanted, keeper, self.call.entry.handle)  # what fails here costs nothing
         output = "&output=figures" if wanted.room(0) != 0 and source.kind in ("pdf", "image") else ""
         started = await self.http.send(
             "POST",
@@ -64,7 +65,6 @@ class AzureExtractor:
         address = self.http.same_host(told, endpoint)
         result = await self._finished(address, started)
         current_ledger().spend(pages_usage(self.call.entry, wanted, len(tables(result.get("pages")))))
-        shown = await page_views(source, wanted, keeper, self.call.entry.handle)
         return await self._pages(result, address, wanted, keeper, shown)
 
     async def _finished(self, address: str, response: "httpx.Response") -> dict[str, Any]:

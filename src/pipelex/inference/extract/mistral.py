@@ -53,13 +53,13 @@ class MistralExtractor:
 
     async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
         """See `Extractor.extract`."""
+        views = await page_views(source, wanted, keeper, self.call.entry.handle)  # what fails here costs nothing
         url = f"{self.http.endpoint(_ENDPOINT)}/ocr"
         usage = partial(_usage, self.call.entry, wanted)
         answer = await self.http.post(url, self._request(source, wanted), usage)
         found = tables(answer.get("pages"))
         if not found:
             raise self.http.garbled("no_pages")
-        views = await page_views(source, wanted, keeper, self.call.entry.handle)
         pages: list[ExtractedPage] = []
         taken = 0
         for number, page in enumerate(found, 1):

@@ -21,6 +21,7 @@ from pipelex.inference.extract.provider import (
 )
 from pipelex.inference.extract.usage import pages_usage
 from pipelex.inference.extract.views import page_views
+from pipelex.inference.extract.whole import check_image
 from pipelex.inference.providers import factory
 from pipelex.pipes.effects.jobs import ContentListResult, ExtractJob
 from pipelex.pipes.effects.requests import ViewsRequest
@@ -81,6 +82,8 @@ class Extraction:
         is_taken = self._is_taken(entry, source)
         if is_taken:
             check_credentials(self.deck, call)
+        if is_taken and not isinstance(extractor, LocalExtractor):
+            await check_image(source, self.options.limits)
         reading = extractor if is_taken else LocalExtractor(entry.handle)
         return _result(entry, wanted, await reading.extract(source, wanted, keeper), is_priced=is_taken)
 

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.json import Json, exactly, maybe
+from pipelex.inference.chat.messages import AttachedFile
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.images.options import ImageFormat, ImageOptions
 from pipelex.pipes.effects.requests import ImageRequest
-from pipelex.storage import Loaded
 
 logger = logging.getLogger("pipelex.images")
 
@@ -28,7 +28,7 @@ class ImageAsk:
     prompt: str
     negative_prompt: str | None
     count: int
-    references: tuple[Loaded, ...]
+    references: tuple[AttachedFile, ...]
     ratio: tuple[int, int]
     size: tuple[int, int] | None
     """The size in pixels, when the pipe gives one."""
@@ -77,7 +77,7 @@ def image_ask(
     entry: ModelEntry,
     request: ImageRequest,
     settings: Mapping[str, Json],
-    references: tuple[Loaded, ...],
+    references: tuple[AttachedFile, ...],
     defaults: ImageOptions,
 ) -> ImageAsk:
     """The request with settings and defaults filled in."""

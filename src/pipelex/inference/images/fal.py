@@ -100,7 +100,7 @@ def _body(wanted: ImageAsk, rules: ImageArguments, count: int, calls: int) -> di
     if wanted.background == "transparent":
         wanted.leave_out("transparent background")
     if wanted.references:
-        urls = [f"data:{one.mime_type};base64,{base64.b64encode(one.data).decode()}" for one in wanted.references]
+        urls = [f"data:{one.media_type};base64,{base64.b64encode(one.data).decode()}" for one in wanted.references]
         body |= {"image_urls": urls} if rules.get("input_images") == "many" else {"image_url": urls[0]}
         if len(urls) > 1 and rules.get("input_images") != "many":
             wanted.leave_out("more than one reference image")

@@ -25,7 +25,7 @@ def references(wanted: ImageAsk) -> "list[BinaryImage]":
     """The reference images as pydantic-ai takes them."""
     from pydantic_ai.messages import BinaryImage
 
-    return [BinaryImage(data=one.data, media_type=one.mime_type) for one in wanted.references]
+    return [BinaryImage(data=one.data, media_type=one.media_type) for one in wanted.references]
 
 
 async def asked(call: ModelCall, work: "Awaitable[ImageGenerationResult]") -> "ImageGenerationResult":

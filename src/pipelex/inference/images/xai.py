@@ -57,7 +57,7 @@ def _body(call: ModelCall, wanted: ImageAsk) -> dict[str, Json]:
         body["resolution"] = "1k" if wanted.tier <= 1 else "2k"
     if wanted.references:
         inputs = [
-            {"type": "image_url", "url": f"data:{one.mime_type};base64,{base64.b64encode(one.data).decode()}"}
+            {"type": "image_url", "url": f"data:{one.media_type};base64,{base64.b64encode(one.data).decode()}"}
             for one in wanted.references
         ]
         body |= {"image": inputs[0]} if len(inputs) == 1 else {"images": inputs}

@@ -8,11 +8,11 @@ from typing import Final, Literal
 from pipelex.content.files.local import not_an_image
 from pipelex.errors import InputError
 from pipelex.errors.json import Json
-from pipelex.inference.chat.attachments.plain import plain_size
 from pipelex.inference.chat.attachments.takes import Takes
 from pipelex.inference.chat.messages import AttachedFile
 from pipelex.inference.extract.local import TEXT_KINDS
 from pipelex.inference.extract.processes import read_pages
+from pipelex.reading.plain import plain_size
 from pipelex.reading.read import OFFICE_KINDS
 from pipelex.reading.source import ExtractAsk, PictureFit, ReadingLimits, ReadPage, SourceFile
 from pipelex.storage import FetchPolicy, Storage, file_kind, load_content, shown_url
