@@ -7,6 +7,7 @@ first, for the version selector of the theme, and `index.html` redirects to the 
 import argparse
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,11 +43,17 @@ def main() -> int:
 
 
 def _build(folder: Path) -> int:
-    config = BUILD / "zensical.toml"
+    """Build the site into a folder, which is replaced; Zensical itself only writes beside its configuration."""
+    config, built = BUILD / "zensical.toml", BUILD / "built"
     text = (ROOT / "zensical.toml").read_text(encoding="utf-8")
-    config.write_text(text.replace('site_dir = "site"', f"site_dir = {json.dumps(str(folder))}"), encoding="utf-8")
+    config.write_text(text.replace('site_dir = "site"', f'site_dir = "{built.name}"'), encoding="utf-8")
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict", "--config-file", str(config)]
-    return subprocess.run(command, check=False, cwd=BUILD).returncode
+    code = subprocess.run(command, check=False, cwd=BUILD).returncode
+    if code == 0:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(built, folder)
+    return code
 
 
 def _list_versions(folder: Path) -> None:
