@@ -114,7 +114,9 @@ def test_an_answer_cannot_command_the_terminal(cli: Cli, stub: OpenAIStub) -> No
         assert "there" in seen
 
 
-@pytest.mark.parametrize("hidden", ["\U000e0041", "\u2028", "\u2029", "\u202e", "\u2067", "\x9b", "\x7f", "\ud800"])
+@pytest.mark.parametrize(
+    "hidden", ["\U000e0041", "\u2028", "\u2029", "\u202e", "\u2067", "\x9b", "\x7f", "\ud800", "\u200b", "\ufeff"]
+)
 def test_json_shows_what_hides_and_loses_nothing(hidden: str) -> None:
     text = json_text({"text": f"a{hidden}b"}, sys.stdout)
 
@@ -197,6 +199,8 @@ def test_a_name_on_the_command_line_cannot_either(cli: Cli) -> None:
         "run-2\x90swallows the rest",
         "run-2\tfar away",
         "\U000e0001\U000e0041run-2",
+        "\u200brun\ufeff-\u20602\u200d",
+        "\u0e27\u0e31\u0e19 \U0001f469\u200d\U0001f467",
         ATTACK,
     ],
 )

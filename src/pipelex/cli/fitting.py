@@ -6,10 +6,12 @@ Whatever is useless in pieces stays whole, however narrow the terminal: a path, 
 import re
 from collections.abc import Iterator
 from typing import Final
-from unicodedata import combining, east_asian_width
+from unicodedata import category, east_asian_width
 
 COLOUR: Final = "\x1b"
 """The character that marks a change of colour; it takes no column."""
+_ON_OTHERS: Final = ("Mn", "Me", "Cf")
+"""The categories of characters that take no column: marks on others, joiners, marks of direction."""
 _NARROWEST: Final = 20
 """The least width that lines are wrapped to, in columns."""
 _LEAD: Final = re.compile(rf" *(?:{COLOUR}*(?:[→✓✗!–●○…*+-]|\d+\.){COLOUR}* +)*")
@@ -25,7 +27,7 @@ def width_of(text: str) -> int:
     """The columns that a text takes on a terminal."""
     if text.isascii():
         return len(text) - text.count(COLOUR)
-    wide = sum(0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
+    wide = sum(0 if category(each) in _ON_OTHERS else 2 if east_asian_width(each) in "WF" else 1 for each in text)
     return wide - text.count(COLOUR)
 
 

@@ -17,7 +17,7 @@ from typing import Final, TextIO
 
 from pipelex.cli._shared.streams import is_terminal, speaks_unicode
 from pipelex.cli.fitting import COLOUR, fitted, width_of
-from pipelex.errors.terminal import clean
+from pipelex.errors.terminal import INVISIBLE, STACKED, clean
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 _NARROWEST: Final = 6
@@ -29,7 +29,7 @@ _TOKEN: Final = secrets.token_hex(8)
 """A random mark of this process's colour codes, so that no text from elsewhere can imitate one."""
 _STYLE: Final = re.compile(rf"\x1b<{_TOKEN}:([0-9;]+)>")
 _BREAKS: Final = re.compile(r"[\n\t]+")
-_NOT_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
+_NOT_IN_JSON: Final = re.compile(rf"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff{INVISIBLE}]|{STACKED}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def say_whole(text: str) -> None:
 
 
 def json_text(value: object, stream: TextIO, *, indent: int | None = None) -> str:
-    """A value as JSON that the stream's encoding can hold, with control characters and hidden tags escaped."""
+    """A value as JSON that the stream's encoding can hold, with control and invisible characters escaped."""
     text = json.dumps(value, ensure_ascii=not speaks_unicode(stream), indent=indent, default=str)
     return _NOT_IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
