@@ -80,8 +80,19 @@ MISTAKES = [
     Mistake("run greet.mthds --model gpt-4o", 2, ("`pipelex models` lists the names",)),
     Mistake("validate greet.mthds --pipe greet", 2, ("Name the pipe itself: pipelex validate PIPE",)),
     Mistake("run greet.mthds -i name=Ana -o /proc/nowhere", 2, ("'/proc/nowhere' cannot be written",)),
-    Mistake("run greet.mthds/greet", 2, ("named with --pipe", "apart: greet.mthds --pipe greet")),
-    Mistake("run greet.mthds:greet -i name=Ana", 2, ("apart: greet.mthds --pipe greet",)),
+    Mistake(
+        "run greet.mthds/greet",
+        2,
+        ("a file and its pipe are named apart", "Type: pipelex run greet.mthds --pipe greet"),
+    ),
+    Mistake("run greet.mthds:greet -i name=Ana", 2, ("Type: pipelex run greet.mthds -i name=Ana --pipe greet",)),
+    Mistake("graph greet.mthds:greet", 2, ("Type: pipelex graph greet.mthds --pipe greet",)),
+    Mistake("fmt greet.mthds#greet", 2, ("Type: pipelex fmt greet.mthds",)),
+    Mistake(
+        "validate greet.mthds:greet",
+        2,
+        ("\n    pipelex validate pipe greet -L .\n", "\n    pipelex validate greet.mthds\n"),
+    ),
     Mistake("run --pipe greet", 2, ("Missing argument 'TARGET'",)),
     Mistake("run greet.mthds -L nowhere", 2, ("no library directory 'nowhere'", "with --library-dir")),
     Mistake("run greet.mthds -i name=Ana --dynamic-output-concept Txt", 1, ("no concept 'Txt'", "did you mean Text")),
@@ -137,13 +148,59 @@ MISTAKES = [
     Mistake("run gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
     Mistake("run greet.mthd", 2, ("did you mean 'greet.mthds'",)),
     Mistake("run ./gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
-    Mistake("run metods", 2, ("For the method: methods.",)),
-    Mistake("run greets", 2, ("no pipe 'greets'", "did you mean greet")),
+    Mistake("run metods", 2, ("'metods' is neither a file nor a folder", "Type: pipelex run methods")),
+    Mistake(
+        "run greets",
+        2,
+        ("'greets' is neither a file nor a folder, and there is no pipe", "Type: pipelex run greet.mthds"),
+    ),
     Mistake("run empty", 2, ("there is no bundle (*.mthds) in 'empty'",)),
     Mistake("run greet.mthds --pipe gret -i {}", 2, ("no pipe 'gret'", "did you mean greet?")),
-    Mistake("run two.mthds -i {}", 2, ("name the pipe to run", "two.one, two.other")),
+    Mistake(
+        "run greet.mthds --pipe farewell -i name=Ana",
+        2,
+        ("its only pipe is harbour.greet", "Type: pipelex run greet.mthds --pipe harbour.greet -i name=Ana\n"),
+    ),
+    Mistake("run greet.mthds --pipe=farewell", 2, ("Type: pipelex run greet.mthds --pipe=harbour.greet\n",)),
+    Mistake(
+        "run two.mthds --pipe zzz",
+        2,
+        ("its pipes are two.one, two.other\n", "\n    pipelex run two.mthds --pipe two.other\n"),
+    ),
+    Mistake("run bundle two.mthds --pipe on", 2, ("did you mean", "Type: pipelex run bundle two.mthds --pipe one\n")),
+    Mistake("graph two.mthds", 2, ("the method has no main pipe", "\n    pipelex graph two.mthds --pipe two.one\n")),
+    Mistake(
+        "run pair", 2, ("there are 2 main pipes: first.one, second.one", "\n    pipelex run pair --pipe second.one\n")
+    ),
+    Mistake(
+        "run pipe greet.mthds",
+        2,
+        ("'greet.mthds' is a file, not the code of a pipe", "Type: pipelex run greet.mthds\n"),
+    ),
+    Mistake(
+        "validate pipe methods",
+        2,
+        ("'methods' is a folder, not the code of a pipe", "Type: pipelex validate methods\n"),
+    ),
+    Mistake("run method greet.mthds", 2, ("Type: pipelex run greet.mthds\n",)),
+    Mistake(
+        "run lone/nowhere.mthds",
+        2,
+        ("no file or directory 'lone/nowhere.mthds'", "Type: pipelex run lone/only.mthds\n"),
+    ),
+    Mistake("run empty/nowhere.mthds", 2, ("type: pipelex new nowhere\n",)),
+    Mistake("run zebra -L empty", 2, ("'zebra' is neither a file nor a folder", "type: pipelex new zebra\n")),
+    Mistake("run xyzw", 2, ("'xyzw' is neither a file nor a folder, and there is no pipe 'xyzw'",)),
+    Mistake(
+        "run two.mthds -i {}",
+        2,
+        (
+            "no pipe is named, and the method has no main pipe; its pipes are two.one, two.other",
+            "pipelex run two.mthds -i '{}' --pipe two.one\n",
+        ),
+    ),
     Mistake("validate gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
-    Mistake("validate gret", 2, ("did you mean greet?",)),
+    Mistake("validate gret", 2, ("Type: pipelex validate greet.mthds",)),
     Mistake("validate method welcom", 2, ("did you mean 'welcome'?",)),
     Mistake("run method welcom", 2, ("did you mean 'welcome'?",)),
     Mistake("show pipe gret", 2, ("did you mean greet?",)),
@@ -305,6 +362,10 @@ def place(cli: Cli) -> Cli:
         ("holes.csv", "x\n1\n2\n"),
     ):
         (cli.root / name).write_text(text, encoding="utf-8")
+    (cli.root / "pair").mkdir()
+    for name in ("first", "second"):
+        text = TWO.replace('"two"', f'"{name}"\nmain_pipe = "one"')
+        (cli.root / "pair" / f"{name}.mthds").write_text(text, encoding="utf-8")
     (cli.root / "lone").mkdir()
     for name, text in (("only.mthds", TWO), ("notes.txt", "Buy milk\n"), ("code.py", "def f(): ...\n")):
         (cli.root / "lone" / name).write_text(text, encoding="utf-8")

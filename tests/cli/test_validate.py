@@ -94,6 +94,15 @@ def test_a_path_that_is_not_there_ends_with_2_and_the_others_have_their_verdict(
     assert json.loads(ended.err)["code"] == "method.not_found"
 
 
+@pytest.mark.parametrize("others", [(), ("--json",)], ids=["words", "JSON"])
+def test_a_word_that_names_nothing_is_refused_before_any_verdict(cli: Cli, others: tuple[str, ...]) -> None:
+    ended = cli("validate", "greet.mthds", "farewell", *others)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "'farewell' is neither a file nor a folder" in ended.err
+    assert cli("validate", "greet.mthds", "greet").code == 0
+
+
 def test_pending_signatures_are_accepted_only_when_allowed(cli: Cli) -> None:
     draft = write(cli.root, "draft.mthds", DRAFT)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -19,6 +19,18 @@ from pipelex.library._structures import parts_of, shape_of
 ANYTHING = "native.Anything"
 TEXT = "native.Text"
 DYNAMIC = "native.Dynamic"
+_FEW = 5
+"""The most pipes that the message about an unknown one names."""
+
+
+def _instead(near: Sequence[str], own: Sequence[str]) -> str:
+    """What the message about an unknown pipe adds: the pipes with similar names, else the first of all pipes."""
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    if len(own) == 1:
+        return f"; its only pipe is {own[0]}"
+    more = f" and {len(own) - _FEW} more" if len(own) > _FEW else ""
+    return f"; its pipes are {', '.join(own[:_FEW])}{more}" if own else ""
 
 
 @dataclass(frozen=True)
@@ -99,12 +111,13 @@ class Library:
         """
         if ref in self.pipes:
             return self.pipes[ref]
-        suggestions = self._near(ref)
+        near = self._near(ref)
+        own = [known for known in self.pipes if "->" not in known]
         raise PipelexError(
             "request.pipe_not_found",
-            f"no pipe '{ref}' in this library" + (f"; did you mean {' or '.join(suggestions)}?" if suggestions else ""),
+            f"no pipe '{ref}' in this library{_instead(near, own)}",
             category=ErrorCategory.CONTENT,
-            params={"pipe": ref, "suggestions": list(suggestions)},
+            params={"pipe": ref, "suggestions": [*near] or (own if len(own) <= _FEW else [])},
         )
 
     def _near(self, name: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Finds, reads and parses bundle files, with the packages that they belong to."""
 
 import os
+import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _MOST_ROUNDS = 10
 """The maximum number of rounds of choosing versions. Each round uses the constraints of the packages chosen before."""
+_FEW = 5
+"""The most files of a folder that are proposed in place of one that does not exist."""
+_JOINED = re.compile(r"(.+\.(?:mthds|plx))(?:::?|/|#)[\w.]+")
+"""A pipe's code behind the name of its file, such as `report.mthds:summarise`."""
 _ADDRESS_CHARACTERS = string.ascii_letters + string.digits + "._/-"
 
 
@@ -337,6 +342,10 @@ def _why_empty(path: Path, tree: MethodTree) -> str:
 
 def missing_target(path: Path) -> PipelexError:
     """The error for a bundle or folder that does not exist, with suggestions (`method.not_found`)."""
+    if (joined := _JOINED.fullmatch(str(path))) is not None and Path(joined[1]).is_file():
+        return _no_target(
+            f"there is no file '{path}': a file and its pipe are named apart", str(path), suggestions=(joined[1],)
+        )
     if path.is_symlink():
         return _no_target(f"'{path}' is a symbolic link that leads to no file or directory", str(path))
     try:
@@ -349,16 +358,29 @@ def missing_target(path: Path) -> PipelexError:
     near = [str(there[stem]) for name in (path.stem, path.stem.rpartition(".")[2]) for stem in near_names(name, there)]
     near = [*dict.fromkeys(near)][:3]
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return _no_target(f"there is no file or directory '{path}'{hint}", str(path))
+    detail, suggestions = f"there is no file or directory '{path}'{hint}", near or _bundles(there)
+    if there or not path.stem.isidentifier():
+        return _no_target(detail, str(path), suggestions=suggestions)
+    return _no_target(detail, str(path), advice=f"To write a method, type: pipelex new {path.stem}")
+
+
+def _bundles(there: Mapping[str, Path]) -> list[str]:
+    """The bundles of a folder, if they are so few that a message can name each."""
+    found = sorted(str(entry) for entry in there.values() if entry.suffix in BUNDLE_SUFFIXES)
+    return found if len(found) <= _FEW else []
 
 
 def _no_target(
-    detail: str, target: str, *, advice: str = "Name a bundle file (*.mthds) or a folder that holds some."
+    detail: str,
+    target: str,
+    *,
+    advice: str = "Name a bundle file (*.mthds) or a folder that holds some.",
+    suggestions: Sequence[str] = (),
 ) -> PipelexError:
     return PipelexError(
         "method.not_found",
         detail,
         category=ErrorCategory.CONTENT,
-        params={"method_ref": target},
+        params={"method_ref": target, **({"suggestions": [*suggestions]} if suggestions else {})},
         advice=advice,
     )

@@ -53,7 +53,7 @@ class LoadedLibrary:
         if name is not None:
             return self.library.find_pipe(name)
         if self.entry is None:
-            raise _unspecified(self.entries or tuple(self.library.pipes))
+            raise _unspecified(self.entries, tuple(ref for ref in self.library.pipes if "->" not in ref))
         return self.entry
 
 
@@ -124,11 +124,16 @@ def _entries(files: LoadedFiles, linked: LinkedBundles) -> list[str]:
     return [ref for ref in found if ref in linked.crate.pipes]
 
 
-def _unspecified(candidates: tuple[str, ...]) -> PipelexError:
+def _unspecified(entries: tuple[str, ...], pipes: tuple[str, ...] = ()) -> PipelexError:
+    candidates = entries or pipes
     shown = ", ".join(candidates[:8]) + (", …" if len(candidates) > 8 else "")
+    if entries:
+        why = f"there are {len(entries)} main pipes: {shown}"
+    else:
+        why = "the method has no main pipe" + (f"; its pipes are {shown}" if shown else "")
     return PipelexError(
         "request.pipe_unspecified",
-        "name the pipe to run: the method has no single main pipe" + (f"; its pipes are {shown}" if shown else ""),
+        f"no pipe is named, and {why}",
         category=ErrorCategory.CONTENT,
         params={"candidates": list(candidates)},
         advice="Name a pipe, or declare 'main_pipe' in the bundle.",

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from pipelex.cli._shared.console import Paint, columns, json_text, paint_err, say, say_whole
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
+from pipelex.cli._shared.retyped import retyped
 from pipelex.errors import ErrorCategory, ErrorReport, Fault, Location, MethodInvalidError, PipelexError, near_names
 from pipelex.errors.hidden import without_secrets
 from pipelex.errors.terminal import clean, marked
@@ -58,6 +59,8 @@ def _report(failed: Exception, meta: Mapping[str, Any], run_id: str | None = Non
     if not isinstance(failed, PipelexError):
         _report_unexpected(failed, meta)
         return ExitCode.NOT_TRIED
+    if (advice := retyped(failed.report, meta)) is not None:
+        failed = failed.with_report(advice=advice)
     if meta.get(JSON_KEY):
         say_whole(json_text(failed.report.to_problem(run_id), sys.stderr))
     elif isinstance(failed, MethodInvalidError):

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from pipelex.cli._shared.flags import contradiction
+from pipelex.cli._shared.keys import PIPE_OPTION_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class PlainCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See base class; empty arguments and options that contradict each other are refused."""
+        ctx.meta[PIPE_OPTION_KEY] = any("--pipe" in each.opts for each in self.get_params(ctx))
         if not ctx.resilient_parsing:
             _refuse_empty(args)
             if (wrong := contradiction(self.get_params(ctx), args)) is not None:

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ class Target:
     pipe: str | None = None
     is_code: bool = False
     """Whether only the pipe's code was named, without a file or a folder."""
+    is_word: bool = False
+    """Whether the code may have been meant as the name of a file or a folder."""
 
     @property
     def folder(self) -> Path | None:
@@ -52,25 +54,8 @@ def _is_a_file_misspelt(text: str) -> bool:
 def detect(text: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
     """The target of the short form: a path if the text looks like one, else a pipe's code."""
     if looks_like_path(text):
-        _check_that_no_pipe_is_appended(text)
         return Target((Path(text),), pipe)
-    return pipe_target(text, library_dirs)
-
-
-def _check_that_no_pipe_is_appended(text: str) -> None:
-    """Refuse a pipe's code that is written behind the name of its file, such as `report.mthds:summarise`.
-
-    Raises:
-        PipelexError: the text names a file and a pipe.
-    """
-    found = re.fullmatch(r"(.+\.(?:mthds|plx))(?:::?|/|#)([\w.]+)", text)
-    if found is not None and Path(found[1]).is_file() and not Path(text).exists():
-        raise PipelexError(
-            "method.not_found",
-            f"there is no file {text!r}; the pipe of a file is named with --pipe",
-            category=ErrorCategory.CONFIGURATION,
-            advice=f"Name the file and the pipe apart: {found[1]} --pipe {found[2]}",
-        )
+    return replace(pipe_target(text, library_dirs), is_word=True)
 
 
 def pipe_target(code: str | None, library_dirs: Sequence[Path]) -> Target:
@@ -113,16 +98,34 @@ def looked_for(target: Target) -> Generator[None]:
             or wrong.code not in ("request.pipe_not_found", "method.not_found")
         ):
             raise
-        detail = wrong.report.detail
-        if wrong.code == "method.not_found":
-            detail = f"'{target.pipe}' is neither a file nor a folder, and there is no pipe of that name: {detail}"
-        if re.match(r"\w+=", target.pipe):
-            typed = shlex.quote(target.pipe)
-            advice = f"{target.pipe!r} looks like an input. Type: pipelex run METHOD.mthds -i {typed}"
-            raise wrong.with_report(detail=detail, advice=advice) from None
-        near = _bundles_like(target.pipe)
-        advice = f"A pipe was looked for. For the method: {' or '.join(near)}." if near else wrong.report.advice
-        raise wrong.with_report(detail=detail, advice=advice) from None
+        if target.is_word:
+            raise _neither_file_nor_pipe(target.pipe, wrong) from None
+        if Path(target.pipe).exists():
+            kind = "folder" if Path(target.pipe).is_dir() else "file"
+            raise wrong.with_report(
+                detail=f"'{target.pipe}' is a {kind}, not the code of a pipe", params={"pipe": target.pipe}
+            ) from None
+        raise
+
+
+def _neither_file_nor_pipe(word: str, wrong: PipelexError) -> PipelexError:
+    """The failure to find a method or a pipe by a word that may be the name of either."""
+    detail, near = f"'{word}' is neither a file nor a folder, and there is", _bundles_like(word)
+    if re.match(r"\w+=", word):
+        advice = f"{word!r} looks like an input. Type: pipelex run METHOD.mthds -i {shlex.quote(word)}"
+        return wrong.with_report(detail=f"{detail} no pipe of that name", params={}, advice=advice)
+    if near:
+        detail += f" no pipe of that name; did you mean {' or '.join(map(repr, near))}?"
+        return PipelexError(
+            "method.not_found",
+            detail,
+            category=ErrorCategory.CONTENT,
+            params={"method_ref": word, "suggestions": list(near)},
+        )
+    if wrong.code == "method.not_found":
+        advice = f"To write a method, type: pipelex new {shlex.quote(word)}"
+        return wrong.with_report(detail=f"{detail} no pipe of that name: {wrong.report.detail}", advice=advice)
+    return wrong.with_report(detail=f"{detail} {wrong.report.detail}")
 
 
 def _bundles_like(name: str) -> tuple[str, ...]:

@@ -11,14 +11,14 @@ from pipelex.cli._shared.console import Paint, out, paint_out, tell_out
 from pipelex.cli._shared.failures import fault_text, report_failure
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_local_app
-from pipelex.cli._shared.targets import Target, looked_for, pipe_target
+from pipelex.cli._shared.targets import Target, detect, looked_for, pipe_target
 from pipelex.errors import Json
 from pipelex.exits import ExitCode
 
 if TYPE_CHECKING:
     from pipelex.cli.validate.flags import ValidateFlags
     from pipelex.library import Verdict
-    from pipelex.runner import Pipelex
+    from pipelex.runner import Method, Pipelex
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,30 @@ class Checked:
         return cls(str(path), Target((path,)))
 
     @classmethod
+    def of_word(cls, word: str, library_dirs: Sequence[Path]) -> "Checked":
+        """The target that a word stands for: a path if it looks like one, else the code of a pipe."""
+        return cls(word, detect(word, None, library_dirs))
+
+    @classmethod
     def of_pipe(cls, code: str | None, library_dirs: Sequence[Path]) -> "Checked":
         """The target for one pipe, or for every pipe if the code is None."""
         return cls(code or ", ".join(map(str, library_dirs)) or ".", pipe_target(code, library_dirs))
 
 
 def check(ctx: typer.Context, targets: Sequence[Checked], flags: "ValidateFlags") -> None:
-    """Print a verdict for each target, and end with the exit code of the worst one."""
+    """Print a verdict for each target, and end with the exit code of the worst one.
+
+    Raises:
+        PipelexError: a word names neither a file nor a pipe; no verdict is printed then.
+    """
     app = open_local_app(ctx)
+    named = {each.name: _opened(app, each, flags) for each in targets if each.target.is_word}
     worst = 0
     for number, target in enumerate(targets):
         if number and not flags.json:
             out()
         try:
-            is_accepted = _check_one(app, target, flags)
+            is_accepted = _check_one(named.get(target.name) or _opened(app, target, flags), target, flags)
         except BrokenPipeError:
             raise
         except Exception as failed:  # an unexpected error must not keep the other targets from being checked
@@ -56,12 +66,15 @@ def check(ctx: typer.Context, targets: Sequence[Checked], flags: "ValidateFlags"
     raise typer.Exit(worst)
 
 
-def _check_one(app: "Pipelex", checked: Checked, flags: "ValidateFlags") -> bool:
+def _opened(app: "Pipelex", checked: Checked, flags: "ValidateFlags") -> "Method":
+    with looked_for(checked.target):
+        return app.open(*checked.target.paths, library_dirs=flags.library_dir or [], pipe=checked.target.pipe)
+
+
+def _check_one(method: "Method", checked: Checked, flags: "ValidateFlags") -> bool:
     from pipelex.library import ready_pipes
     from pipelex.runner import run_in_new_loop
 
-    with looked_for(checked.target):
-        method = app.open(*checked.target.paths, library_dirs=flags.library_dir or [], pipe=checked.target.pipe)
     verdict = run_in_new_loop(method.validate(dry_run=flags.dry_run))
     if flags.json:
         print_json(_line(checked.name, verdict))

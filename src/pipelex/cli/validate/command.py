@@ -87,14 +87,10 @@ def auto(
     ] = False,
 ) -> None:
     """Check bundle files, folders, or pipes by their codes."""
-    from pipelex.cli._shared.targets import looks_like_path
     from pipelex.cli.validate.checking import Checked, check
 
     if bool(targets) == all_pipes:
         raise Misuse("name a pipe to check, or give --all")
     dirs = flags.library_dir or []
-    chosen = [
-        Checked.of_path(Path(target)) if looks_like_path(target) else Checked.of_pipe(target, dirs)
-        for target in targets or ()
-    ]
+    chosen = [Checked.of_word(target, dirs) for target in targets or ()]
     check(ctx, chosen or [Checked.of_pipe(None, dirs)], flags)
