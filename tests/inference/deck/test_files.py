@@ -1,3 +1,6 @@
+import contextlib
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -103,6 +106,32 @@ def test_the_good_files_are_good(tmp_path: Path):
     deck = ModelDeck.load([write(tmp_path / "inference", **GOOD)], {})
     assert deck.catalog.backends["one"].extra == {"api_version": "3"}
     assert deck.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["backends.toml", "routing_profiles.toml", "backends/openai.toml", "backends/none.toml"]
+)
+@pytest.mark.parametrize("kind", ["pipe", "socket", "folder", "dangling link", "link to a pipe", "link to itself"])
+def test_what_is_no_file_is_a_warning(tmp_path: Path, name: str, kind: str):
+    place = tmp_path / "inference" / name
+    place.parent.mkdir(parents=True)
+    match kind:
+        case "pipe":
+            os.mkfifo(place)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as bound, contextlib.chdir(place.parent):
+                bound.bind(place.name)  # a short path, as sockets need it
+        case "folder":
+            place.mkdir()
+        case "link to a pipe":
+            os.mkfifo(tmp_path / "pipe")
+            place.symlink_to(tmp_path / "pipe")
+        case _:
+            place.symlink_to(place.name if kind == "link to itself" else "nowhere")
+    (warning,) = ModelDeck.load([tmp_path / "inference"], {}).warnings
+    assert (warning.severity, warning.location.file) == ("warning", str(place))
+    assert f"{name} is {'not a' if place.exists() else 'a link to no'} file" in warning.detail
+    assert "it has no effect" in warning.detail
 
 
 def test_a_route_to_a_disabled_backend(tmp_path: Path):

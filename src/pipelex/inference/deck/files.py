@@ -1,6 +1,7 @@
 """Reading tables of TOML files into models, with errors that name the file, the line and the key."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 from pipelex.config import dotted
 from pipelex.config.toml_files import Keys, Table, TomlFile
 from pipelex.config.trust.backends import PACKAGED
-from pipelex.errors import ConfigurationError, Fault, near_names
+from pipelex.errors import ConfigurationError, Fault, Location, near_names
 from pipelex.inference.deck.schema import ModelTable
 
 _SLIP = 0.8
@@ -27,6 +28,20 @@ def read_file(path: Path) -> TomlFile:
         ConfigurationError: the file cannot be read, or is not TOML.
     """
     return _packaged(path) if path.is_relative_to(PACKAGED) else TomlFile.read(path)
+
+
+def without_effect(paths: Iterable[Path]) -> Iterator[Fault]:
+    """Warnings of what has the name of a file in an `inference` directory, but is none, and so is not read.
+
+    Args:
+        paths: the names of files; most of them may not exist.
+    """
+    for path in paths:
+        if path.is_file() or not os.path.lexists(path):
+            continue
+        what = "not a file, but a device, a pipe, a socket or a folder" if path.exists() else "a link to no file"
+        detail = f"{TomlFile(path, '', {}).shown} is {what}; it has no effect"
+        yield Fault("runtime.misconfigured", detail, location=Location(file=str(path)), severity="warning")
 
 
 @cache

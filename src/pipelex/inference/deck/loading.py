@@ -22,9 +22,9 @@ from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.errors.hidden import hide
 from pipelex.inference.deck.catalog import DEFAULTS, INTERNAL, Backend, Catalog, ModelEntry, secret_texts
 from pipelex.inference.deck.endpoints import endpoint_of
-from pipelex.inference.deck.files import is_slip, parse, read_file
+from pipelex.inference.deck.files import is_slip, parse, read_file, without_effect
 from pipelex.inference.deck.needs import is_unversioned
-from pipelex.inference.deck.routing import active_routing
+from pipelex.inference.deck.routing import ROUTING_FILE, active_routing
 from pipelex.inference.deck.schema import BackendTable, ModelTable
 from pipelex.inference.families import ModelType
 
@@ -63,6 +63,9 @@ def load_catalog(
     merged = reading.merged()
     backends = {name: reading.backend(layers) for name, layers in merged.tables.items()}
     routing = active_routing(reading.stack, backends, reading.warnings)
+    for directory in dirs:
+        models = sorted(directory.glob("backends/*.toml"))
+        reading.warnings += without_effect([directory / BACKENDS_FILE, directory / ROUTING_FILE, *models])
     if not isinstance(elsewhere, bool):
         for name in elsewhere:
             _check_elsewhere(name, backends)
