@@ -1,5 +1,7 @@
 """What in-process runs leave: a record that any later process lists, shows, retries; and that the user alone may read."""
 
+import gzip
+import json
 import os
 import stat
 import subprocess
@@ -159,6 +161,66 @@ async def test_a_run_whose_process_is_gone_was_cancelled(tmp_path: Path) -> None
         told = RecordedFacts.from_json({**facts.to_json(), "process": process})
         assert told.description.state is state
     assert list(folder.newest()) == []
+
+
+WRONG_FACTS = {
+    "no JSON": "{",
+    "a list": "[]",
+    "a number": "4",
+    "endless nesting": "[" * 200_000,
+    "a number of many digits": f'{{"run_id": {"9" * 100_000}}}',
+    "no facts": "{}",
+    **{
+        f"{key} that is no text": json.dumps({key: value})
+        for key in ("run_id", "pipe", "pipe_type", "state", "started", "ended", "user", "fingerprint", "process")
+        for value in (7, ["a"])
+    },
+    "a cost that is no number": '{"cost_usd": [1]}',
+    "an error that is no object": '{"error": 7}',
+    "attributes that are a list": '{"attributes": ["a"]}',
+    "an attribute that is a number": '{"attributes": {"a": 4}}',
+    "a time before all times": '{"started": "0001-01-01T00:00:00+14:00"}',
+    "a time after all times": '{"started": "9999-12-31T23:59:59-14:00"}',
+}
+"""What may stand in a record: whole texts, or members that replace those of the facts."""
+
+
+@pytest.mark.parametrize("wrong", WRONG_FACTS)
+async def test_a_damaged_record_hides_no_other(tmp_path: Path, wrong: str) -> None:
+    folder = RecordFolder(tmp_path, 10)
+    facts = RecordedFacts("one", "a.b", "PipeLLM", RunState.COMPLETED, datetime.now(UTC))
+    for name, members in (("one", {}), ("two", {"run_id": "two"})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(json.dumps({**facts.to_json(), **members}), encoding="utf-8")
+    text = WRONG_FACTS[wrong]
+    if text.startswith('{"') and not text.endswith("9}"):
+        text = json.dumps({**facts.to_json(), **json.loads(text)})
+    (tmp_path / "two" / "run.json").write_text(text, encoding="utf-8")
+    assert [found.run_id for found in folder.newest()] == ["one"]
+    assert folder.facts("two") is None
+
+
+@pytest.mark.parametrize("name", ["run.json", "trace.json.gz", "source.json.gz", "journal.jsonl", "waits.json"])
+@pytest.mark.parametrize("damage", ["a pipe", "a device", "a folder", "bytes"])
+async def test_a_record_of_what_is_no_file_is_not_waited_for(tmp_path: Path, name: str, damage: str) -> None:
+    folder = RecordFolder(tmp_path, 10)
+    facts = RecordedFacts("one", "a.b", "PipeLLM", RunState.COMPLETED, datetime.now(UTC))
+    (tmp_path / "one").mkdir()
+    place = tmp_path / "one" / name
+    (tmp_path / "one" / "run.json").write_text(json.dumps(facts.to_json()), encoding="utf-8")
+    place.unlink(missing_ok=True)
+    match damage:
+        case "a pipe":
+            os.mkfifo(place)
+        case "a device":
+            place.symlink_to("/dev/zero")
+        case "a folder":
+            place.mkdir()
+        case _:
+            place.write_bytes(gzip.compress(b"{}")[:12] + b"\xff" * 20)
+    assert [found.run_id for found in folder.newest()] == ([] if name == "run.json" else ["one"])
+    assert (folder.trace("one"), folder.source("one"), folder.execution("one")) == (None, None, None)
+    assert (folder.traces("one"), folder.waits("one")) == ([], [])
 
 
 async def test_records_are_a_setting(project: Project, stub: OpenAIStub) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
+from pipelex.config.files.plain import read_plain
 from pipelex.config.own_files import OWN_FOLDER, append_own, write_own_file
 from pipelex.content.stuff import WorkingMemory
 from pipelex.direct.records.journal import lines_of, trace_from_lines
@@ -23,6 +25,7 @@ from pipelex.direct.records.sources import source_from_json, source_to_json
 from pipelex.direct.records.traces import trace_from_json
 from pipelex.direct.records.waits import wait_from_json, wait_to_json
 from pipelex.errors import ErrorReport, Json, PipelexError
+from pipelex.errors.json import as_object, as_texts, exactly, maybe
 from pipelex.orchestration import Attributes, RunDescription, RunSource, RunState, Wait
 from pipelex.pipes import Execution
 from pipelex.pipes.calls import PipeOutcome
@@ -44,7 +47,21 @@ _WAITS: Final = "waits.json"
 _JOURNAL: Final = "journal.jsonl"
 _EARLIER: Final = "trace-{}.json.gz"
 _EARLIER_JOURNAL: Final = "trace-{}.jsonl"
-_UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, EOFError, PipelexError)
+_MOST_BYTES: Final = 1024**3
+"""The maximum size of a file of a record that is read, in bytes."""
+_UNREADABLE: Final = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    PipelexError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+"""What reading a file raises that is damaged, or of another release, or that something else wrote."""
 
 
 @dataclass(frozen=True)
@@ -117,24 +134,32 @@ class RecordedFacts:
         return {name: value for name, value in members.items() if value not in (None, {}, "")}
 
     @classmethod
-    def from_json(cls, written: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        ended, error = written.get("ended"), written.get("error")
+    def from_json(cls, written: Mapping[str, Json]) -> Self:
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, OverflowError, TypeError, ValueError: the JSON does not describe a run.
+        """
+        ended, error = maybe(written.get("ended"), str), written.get("error")
         return cls(
-            written["run_id"],
-            written["pipe"],
-            written["pipe_type"],
+            exactly(written["run_id"], str),
+            exactly(written["pipe"], str),
+            exactly(written["pipe_type"], str),
             RunState(written["state"]),
-            datetime.fromisoformat(written["started"]).astimezone(UTC),
+            datetime.fromisoformat(exactly(written["started"], str)).astimezone(UTC),
             None if ended is None else datetime.fromisoformat(ended).astimezone(UTC),
-            written.get("user"),
-            written.get("attributes", {}),
-            written.get("fingerprint"),
-            written.get("cost_usd"),
-            written.get("replay_of"),
-            None if error is None else ErrorReport.from_json(error),
-            written.get("process", ""),
+            maybe(written.get("user"), str),
+            {name: _attribute(value) for name, value in as_object(written.get("attributes", {})).items()},
+            maybe(written.get("fingerprint"), str),
+            maybe(written.get("cost_usd"), float),
+            maybe(written.get("replay_of"), str),
+            None if error is None else ErrorReport.from_json(as_object(error)),
+            exactly(written.get("process", ""), str),
         )
+
+
+def _attribute(value: Json) -> str | tuple[str, ...]:
+    return as_texts(value) if isinstance(value, list) else exactly(value, str)
 
 
 @dataclass
@@ -313,7 +338,7 @@ class RecordFolder:
 
 def _facts(folder: Path) -> RecordedFacts | None:
     try:
-        facts = RecordedFacts.from_json(_read(folder / _FACTS))
+        facts = RecordedFacts.from_json(as_object(_read(folder / _FACTS)))
     except _UNREADABLE:
         return None
     return _with_journal(facts, folder) if facts.is_interrupted else facts
@@ -345,7 +370,7 @@ def _closed(root: PipeTrace | None, folder: Path) -> PipeTrace | None:
 def _trace(file: Path) -> PipeTrace | None:
     try:
         if file.suffix != ".gz":
-            return trace_from_lines(lines_of(file.read_bytes()))
+            return trace_from_lines(lines_of(read_plain(file, most=_MOST_BYTES)))
         written = _read(file)
         return trace_from_lines(written["lines"]) if "lines" in written else trace_from_json(written["trace"])
     except _UNREADABLE:
@@ -392,7 +417,7 @@ def _encoded(content: Json) -> bytes:
 
 
 def _read(path: Path) -> Any:
-    data = path.read_bytes()
+    data = read_plain(path, most=_MOST_BYTES)
     return json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
 
 
