@@ -100,7 +100,7 @@ class PipelexGroup(LazyGroup):
             let_the_command_end()
             return super().invoke(ctx)
         except TyperException as wrong:
-            from pipelex.cli._shared.failures import report_misuse
+            from pipelex.cli.mistakes.misuse import report_misuse
 
             raise Exit(report_misuse(wrong, ctx.meta)) from None
         except Exit:

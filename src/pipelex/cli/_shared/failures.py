@@ -1,21 +1,16 @@
 """Failures as people and programs read them."""
 
-import io
-import re
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
-
-from typer.exceptions import TyperException
+from typing import Any
 
 from pipelex.cli._shared.console import Paint, columns, json_text, paint_err, say, say_whole
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
-from pipelex.cli._shared.retyped import retyped
-from pipelex.errors import ErrorCategory, ErrorReport, Fault, Location, MethodInvalidError, PipelexError, near_names
+from pipelex.cli.mistakes.retyped import retyped
+from pipelex.errors import ErrorCategory, ErrorReport, Fault, Location, MethodInvalidError, PipelexError
 from pipelex.errors.hidden import without_secrets
-from pipelex.errors.terminal import clean, marked
+from pipelex.errors.terminal import marked
 from pipelex.exits import ExitCode
 
 
@@ -80,130 +75,6 @@ def _file_problem(failed: OSError) -> PipelexError:
         params={"component": "files"},
         advice="Choose another path, or make this one accessible.",
     )
-
-
-def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> int:
-    """Print what is wrong with the command line on standard error, as a JSON problem if asked; return the exit code."""
-    wrong.message = clean(_with_known_names(wrong, _with_near_names(_with_meant(wrong))))
-    if meta.get(JSON_KEY):
-        report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
-        say_whole(json_text(report.to_problem(), sys.stderr))
-        return ExitCode.NOT_TRIED
-    say(_usage(wrong).rstrip("\n"))
-    return wrong.exit_code
-
-
-def _with_meant(wrong: TyperException) -> str:
-    """The message about an option or argument that the command does not have, with what the user may have meant."""
-    context, option = getattr(wrong, "ctx", None), getattr(wrong, "option_name", "")
-    proposed = getattr(wrong, "possibilities", None)
-    if proposed:
-        setattr(wrong, "possibilities", [each for each in proposed if _is_near(option, each)])  # noqa: B010 of no public type
-    is_unknown = wrong.message.startswith("No such option")
-    if is_unknown and (elsewhere := _set_elsewhere(option.lower(), getattr(context, "command_path", ""))):
-        return f"{wrong.message}. {elsewhere}"
-    extra = re.fullmatch(r"Got unexpected extra argument\(s\) \((.+)\)", wrong.message)
-    if context is None or extra is None:
-        return wrong.message
-    hint = _as_option(context, extra[1])
-    if not hint and _takes_inputs(context) and re.fullmatch(r"[^=./\\]+", extra[1]):
-        hint = ": an input is given as -i NAME=VALUE, in quotes if the value has spaces: -i NAME='two words'"
-    if not hint and (instead := _INSTEAD.get(context.command_path.removeprefix("pipelex "))) is not None:
-        hint = f": {instead}".format(extra[1].split()[0])
-    return wrong.message + hint
-
-
-_INSTEAD: Final = {
-    "trust": "trust is given to the project of the working directory. Type: pipelex trust",
-    "doctor": "doctor checks the configuration. Check a method with: pipelex validate {}",
-    "worker": "a worker runs any method. Give it the functions of a method's folder with: pipelex worker --library {}",
-    "runs list": "this lists all runs. Show one with: pipelex runs show {}",
-    "schedule list": "this lists all schedules. Show one with: pipelex schedule show {}",
-    "temporal routes": "this shows the routes of all models. Show those of one with: pipelex temporal routes --handle {}",
-}
-"""Commands that take no argument → what to type if they are given one."""
-
-
-_TIMES: Final = (
-    "Settings limit times: `[inference] call_timeout` that of a request, and of durable runs "
-    "`workflow_execution_timeout` of [temporal.worker_config]."
-)
-
-
-_MODELS: Final = (
-    "A pipe's `model` names its model, and an alias of [llm.aliases] in a deck file changes it for every method; "
-    "`pipelex models` lists the names."
-)
-
-
-def _set_elsewhere(option: str, command: str) -> str | None:
-    """Where to set what an unknown option seems to be about; None if nothing is known of it."""
-    if "timeout" in option:
-        return _TIMES
-    if option in ("-m", "--model", "--llm") and not command.endswith("init"):
-        return _MODELS
-    if option == "--pipe" and "validate" in command:
-        return "Name the pipe itself: pipelex validate PIPE"
-    return None
-
-
-def _takes_inputs(context: Any) -> bool:
-    return any("--inputs" in each.opts for each in context.command.get_params(context))
-
-
-def _as_option(context: Any, word: str) -> str:
-    """What to type if a surplus argument is the value of an option, or an option's name without its dashes."""
-    for each in context.command.get_params(context):
-        if each.param_type_name != "option":
-            continue
-        if each.is_flag and f"--{word}" in each.opts:
-            return f". Type: {context.command_path} --{word}"
-        if word in get_args(getattr(getattr(each, "type_descriptor", None), "annotation", None)):
-            return f". Type: {context.command_path} {each.opts[0]} {word}"
-    return ""
-
-
-def _is_near(typed: str, option: str) -> bool:
-    """Whether the typed text may mean an option: few letters differ, or the option contains all of its words."""
-    name, known = typed.lstrip("-"), option.lstrip("-")
-    return bool(near_names(name, [known], cutoff=0.7)) or set(name.split("-")) <= set(known.split("-"))
-
-
-def _usage(wrong: TyperException) -> str:
-    """The usage of the command, if it is known, followed by what is wrong."""
-    show = getattr(wrong, "show", None)  # the base class has none
-    if show is None:
-        return f"Error: {wrong.format_message()}"
-    said = io.StringIO()
-    show(said)
-    return said.getvalue()
-
-
-def _with_known_names(wrong: TyperException, message: str) -> str:
-    """The message about an unknown command; if no similar one was suggested, it lists the known commands."""
-    context = getattr(wrong, "ctx", None)
-    if context is None or not re.fullmatch(r"No such command '[^']*'\.", message):
-        return message
-    known = [name for name in context.command.list_commands(context) if not context.command.commands[name].hidden]
-    return f"{message} Known: {', '.join(known)}."
-
-
-def _with_near_names(message: str) -> str:
-    """The message about a value that is not one of the allowed names, with the nearest of them added."""
-    if (extra := re.fullmatch(r"Got unexpected extra argument\(s\) \(([A-Za-z_]\w*=.*)\)", message)) is not None:
-        return f"{message}: an input is given as -i {shlex.quote(extra[1])}"
-    if message.startswith("Input should be a valid integer"):
-        return "it must be a whole number."
-    if message.startswith("Input should be a valid number"):
-        return "it must be a number."
-    if (bound := re.fullmatch(r"Input should be (greater|less) than or equal to (\S+)", message)) is not None:
-        return f"it is {'at least' if bound[1] == 'greater' else 'at most'} {bound[2]}."
-    found = re.fullmatch(r"Value error, '(.*)' is not one of ('.*')\.", message)
-    if found is None:
-        return message.removeprefix("Value error, ")
-    near = near_names(found[1], re.findall(r"'([^']*)'", found[2]))
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return f"'{found[1]}' is not one of {found[2]}.{hint}"
 
 
 def _report_unexpected(failed: Exception, meta: Mapping[str, Any]) -> None:
