@@ -218,7 +218,24 @@ MISTAKES = [
         1,
         ("the input 'name' (native.Text) is missing", "Type: pipelex run greet.mthds -i name=TEXT"),
     ),
-    Mistake("run greet.mthds -i nam=Ana", 1, ("'nam' is not an input", "Type: pipelex run greet.mthds -i name=Ana")),
+    Mistake(
+        "run greet.mthds -i nam=Ana",
+        1,
+        (
+            "'nam' is not an input; did you mean 'name'? The only declared input is name (and 1 more fault)\n",
+            "Type: pipelex run greet.mthds -i name=Ana\n",
+        ),
+    ),
+    Mistake(
+        "run greet.mthds -i person=Ana",
+        1,
+        ("'person' is not an input: the only declared", "Type: pipelex run greet.mthds -i name=Ana\n"),
+    ),
+    Mistake(
+        "run greet.mthds -i age=3 -i name=Ana --dry-run", 1, ("Type: pipelex run greet.mthds -i name=Ana --dry-run\n",)
+    ),
+    Mistake("run greet.mthds -iage=3 --inputs=city=Rome", 1, ("Type: pipelex run greet.mthds -i name=TEXT\n",)),
+    Mistake('run greet.mthds -i {"name":"Ana","age":3}', 1, ("In the inputs, leave out 'age'.",)),
     Mistake("run greet.mthds -i name=Ana -i name=Bo", 1, ("'name' is given twice",)),
     Mistake("run greet.mthds -i name=@gone.txt", 1, ("no file 'gone.txt'", "written @@")),
     Mistake("run greet.mthds -i nam.yaml", 1, ("In the inputs, write 'name' instead of 'nam'.",)),

@@ -167,12 +167,12 @@ def test_a_list_takes_the_more_specific_concept_of_its_envelope() -> None:
         ("native.Text", ["a"], {}, "input.wrong_multiplicity", "the input 'x' takes one native.Text, not a list"),
         ("native.Anything", ["a"], {}, "input.wrong_multiplicity", "the input 'x' takes one native.Anything, not a list"),
         ("native.Text", ["a"], {"is_list": True, "count": 2}, "input.wrong_multiplicity", "the input 'x' takes exactly 2 values of native.Text; 1 is given"),
-        ("native.Text", ["a", 3, None], {"is_list": True}, "input.invalid", "x[1] must be a text, not the number 3 (and 1 more)"),
+        ("native.Text", ["a", 3, None], {"is_list": True}, "input.invalid", "x[1] must be a text, not the number 3 (and 1 more fault)"),
         ("docks.Boat", {"concept": "Number", "content": 3}, {}, "input.wrong_concept", "the input 'x' takes a docks.Boat, not a native.Number"),
         ("docks.Tug", {"concept": "Boat", "content": {"name": "A"}}, {}, "input.wrong_concept", "the input 'x' takes a docks.Tug, not a docks.Boat"),
         ("docks.Boat", {"concept": "Boot", "content": {}}, {}, "input.wrong_concept", "the input 'x': no concept is called 'Boot'"),
         ("native.Html", "hi", {}, "input.wrong_concept", "x takes a native.Html, but a bare text is a Text: give an object with its fields"),
-        ("docks.Boat", {"nam": "A"}, {}, "input.invalid", "x.name is required (and 1 more)"),
+        ("docks.Boat", {"nam": "A"}, {}, "input.invalid", "x.name is required (and 1 more fault)"),
         ("native.Image", "a.png", {}, "security.input_path_refused", "x: 'a.png' is a local path, which only a local run can read: give a URL or a storage URI"),
     ],
 )  # fmt: skip
@@ -201,6 +201,29 @@ def test_all_faults_come_at_once() -> None:
         ("input.invalid", "boat", "crew"),
     ]
     assert caught.value.report.advice == "Did you mean note?"
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "told"),
+    [
+        ("nots", ["note"], "'nots' is not an input; did you mean 'note'? The only declared input is note"),
+        ("age", ["note", "boat"], "'age' is not an input: the declared inputs are note, boat"),
+        ("age", [], "'age' is not an input: the pipe takes no inputs"),
+        ("x", [f"in_{n}" for n in range(9)], "inputs are in_0, in_1, in_2, in_3, in_4, in_5, in_6, in_7 and 1 more"),
+    ],
+)
+def test_an_unknown_input_is_told_with_those_there_are(name: str, declared: list[str], told: str) -> None:
+    slots = {each: InputSlot("native.Text", presence="optional") for each in declared}
+    with pytest.raises(InputError) as caught:
+        read_inputs({name: "a"}, slots, base_dir=None, concepts=Concepts())
+    assert str(caught.value).endswith(told)
+
+
+def test_a_name_is_not_proposed_that_has_a_value() -> None:
+    slots = {"note": InputSlot("native.Text"), "notes": InputSlot("native.Text", presence="optional")}
+    with pytest.raises(InputError) as caught:
+        read_inputs({"note": "a", "notez": "b"}, slots, base_dir=None, concepts=Concepts())
+    assert [fault.suggestions for fault in caught.value.report.faults] == [("notes",)]
 
 
 MANY = {f"key{number}": 1 for number in range(5_000)}
@@ -307,7 +330,10 @@ def test_empty_cells_at_the_end_cost_their_number_once(tmp_path: Path, text: str
     ("text", "detail"),
     [
         ("", "boats.csv is empty: the first row must name the fields"),
-        ("nmae\nA\n", "boats.csv, line 1 the column 'nmae' is not a field of Boat; did you mean 'name'? (and 1 more)"),
+        (
+            "nmae\nA\n",
+            "boats.csv, line 1 the column 'nmae' is not a field of Boat; did you mean 'name'? (and 1 more fault)",
+        ),
         ("crew\n3\n", "boats.csv, line 1 the required column 'name' is missing"),
         ("name,name\nA,B\n", "boats.csv, line 1 the column 'name' appears twice"),
         ("name,crew\nA,many\n", "boats.csv, line 2, column 'crew' must be a whole number, not the text 'many'"),

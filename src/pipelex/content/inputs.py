@@ -3,8 +3,9 @@
 Source: MTHDS 8.0.0, section 10 of the language reference.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -33,12 +34,15 @@ __all__ = [
     "PlacedInputs",
     "UnresolvedConcept",
     "load_inputs_file",
+    "not_an_input",
     "one_error",
     "read_inputs",
     "write_csv",
 ]
 
 _NO_PARAMS: Final[Mapping[str, Json]] = {}
+_MOST_NAMED: Final = 8
+"""The most declared inputs that a message names."""
 _ENVELOPE_MEMBERS: Final = frozenset({"concept", "content", "is_list", "stuff_code", "stuff_name"})
 
 
@@ -125,7 +129,7 @@ def read_inputs(
         InputError: something does not fit. Its code and location are those of the first fault; `report.faults`
             has each fault as a `Fault`, and the number of the others if there are very many.
     """
-    faults = _unexpected((name for name in raw if name not in slots), slots)
+    faults = _unexpected(raw, slots)
     files = None if base_dir is None else LocalFiles(base_dir, root)
     found: dict[str, Stuff] = {}
     for name, slot in slots.items():
@@ -155,7 +159,8 @@ def one_error(faults: list[Fault]) -> InputError:
     """
     first, unnamed = faults[0], len(faults) - MOST_FAULTS
     named = faults if unnamed <= 0 else [*faults[:MOST_FAULTS], Fault(first.code, f"{unnamed:,} more faults")]
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    others = len(faults) - 1
+    more = f" (and {others} more fault{'' if others == 1 else 's'})" if others else ""
     error = InputError(first.code, first.detail + more, input=first.location.input)
     advice = f"Did you mean {' or '.join(first.suggestions)}?" if first.suggestions else None
     return error.with_report(params=first.params, location=first.location, faults=tuple(named), advice=advice)
@@ -180,13 +185,32 @@ def _fault(
     return Fault(code, detail, location, params={"input": name, **params}, suggestions=suggestions)
 
 
-def _unexpected(names: Iterable[str], slots: Mapping[str, InputSlot]) -> list[Fault]:
-    declared = f"the declared inputs are {', '.join(slots)}" if slots else "the pipe takes no inputs"
+def _unexpected(raw: Collection[str], slots: Mapping[str, InputSlot]) -> list[Fault]:
     faults: list[Fault] = []
-    for name in names:
-        shown, near = clipped(name), near_names(name, slots)
-        faults.append(_fault("input.unexpected", f"'{shown}' is not an input: {declared}", shown, suggestions=near))
+    lacking = [name for name in slots if name not in raw]
+    for name in raw:
+        if name in slots:
+            continue
+        shown, near = clipped(name), near_names(name, lacking)
+        faults.append(_fault("input.unexpected", not_an_input(shown, slots, near), shown, suggestions=near))
     return faults
+
+
+def not_an_input(name: str, declared: Collection[str], near: Sequence[str] = ()) -> str:
+    """What is wrong with an input that a pipe does not declare: its name, what may have been meant, and what there is.
+
+    Args:
+        name: the name that was given.
+        declared: the names of the pipe's inputs.
+        near: the declared names that resemble the given one.
+    """
+    if not declared:
+        return f"'{name}' is not an input: the pipe takes no inputs"
+    more = f" and {len(declared) - _MOST_NAMED} more" if len(declared) > _MOST_NAMED else ""
+    names = ", ".join(islice(declared, _MOST_NAMED)) + more
+    known = f"only declared input is {names}" if len(declared) == 1 else f"declared inputs are {names}"
+    meant = f"; did you mean '{near[0]}'? The" if near else ": the"
+    return f"'{name}' is not an input{meant} {known}"
 
 
 def _written(slot: InputSlot) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from pipelex.content.inputs import UnresolvedConcept
+from pipelex.content.inputs import UnresolvedConcept, not_an_input
 from pipelex.content.measure import json_size
 from pipelex.content.structure import ContentError, ListShape, validate
 from pipelex.content.stuff import Stuff
@@ -13,7 +13,7 @@ from pipelex.durable.host import Host
 from pipelex.durable.jobs import PipeJob, SliceJob
 from pipelex.durable.large import LargeInputs, whole
 from pipelex.durable.runtime import DurableRuntime, WorkflowRun, slice_envelope
-from pipelex.errors import ErrorCategory, Json, Location, PipelexError
+from pipelex.errors import ErrorCategory, Json, Location, PipelexError, near_names
 from pipelex.language.references import Slot
 from pipelex.library import Library, linked_libraries
 from pipelex.pipes import Execution, unexpected_failure
@@ -155,8 +155,7 @@ def _check_inputs(library: Library, call: PipeCall) -> None:
     slots = library.pipe(call.pipe).inputs
     for name in call.inputs:
         if name not in slots:
-            declared = f"the declared inputs are {', '.join(slots)}" if slots else "the pipe takes no inputs"
-            raise _refused("input.unexpected", f"'{name}' is not an input: {declared}", name)
+            raise _refused("input.unexpected", not_an_input(name, slots, near_names(name, slots)), name)
     for name, slot in slots.items():
         stuff = call.inputs.get(name)
         if stuff is not None:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -51,21 +51,22 @@ def with_inputs_of(args: Sequence[str], file: Path) -> list[str]:
 
 def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Library") -> str | None:
     faults = wrong.report.faults
-    renamed = {
-        str(fault.params["input"]): fault.suggestions[0]
-        for fault in faults
-        if fault.code == "input.unexpected" and fault.suggestions
-    }
-    missing = [str(fault.params["input"]) for fault in faults if fault.code == "input.missing"]
-    # The same input may be missing in many rows.
-    lacking = list(dict.fromkeys(name for name in missing if name not in renamed.values()))
-    unknown = [fault for fault in faults if fault.code == "input.unexpected" and not fault.suggestions]
-    if not faults or unknown or not args:
+    # The same input may be wrong or missing in many rows.
+    unexpected = {str(fault.params["input"]): fault.suggestions for fault in faults if fault.code == "input.unexpected"}
+    missing = dict.fromkeys(str(fault.params["input"]) for fault in faults if fault.code == "input.missing")
+    if not faults or not args:
         return None
-    if not renamed and not lacking:
+    if not unexpected and not missing:
         return wrong.report.advice or _example(str(faults[0].params.get("input", "")), faults[0].code, pipe, library)
-    given, left = _respelt(args, renamed)
+    renamed = {name: near[0] for name, near in unexpected.items() if near}
+    unknown = [name for name in unexpected if name not in renamed]
+    if len(unknown) == len(missing) == 1:  # whatever it is called, it is probably the one that is missing
+        renamed[unknown.pop()] = next(iter(missing))
+    lacking = [name for name in missing if name not in renamed.values()]
+    shortened, kept = _without(args, unknown)
+    given, left = _respelt(shortened, renamed)
     lines = [f"In the inputs, write '{meant}' instead of '{name}'." for name, meant in left.items()]
+    lines += [f"In the inputs, leave out '{name}'." for name in kept]
     if given != [*args] or lacking:
         added = [
             part for name in lacking for part in ("-i", f"{name}={_placeholder(pipe.inputs[name], name, library)}")
@@ -86,6 +87,23 @@ def _example(name: str, code: str, pipe: "Pipe", library: "Library") -> str | No
         return f"Where the inputs are written, put the value of '{name}' into quotes."
     example = _EXAMPLES.get(native)
     return None if example is None or slot.is_list else f"For example: -i {name}={example}"
+
+
+def _without(args: Sequence[str], names: Collection[str]) -> tuple[list[str], list[str]]:
+    """The arguments without some inputs, and the names of those that no argument gives by itself."""
+    from pipelex.content.typed import named_value
+
+    found, left = list[str](), dict.fromkeys(names)
+    for before, text in zip(["", *args], args, strict=False):
+        value = _option_value(before, text)[1]
+        named = None if value is None else named_value(value)
+        if named is None or named[0] not in names:
+            found.append(text)
+            continue
+        left.pop(named[0], None)
+        if before in _OPTIONS:
+            found.pop()
+    return found, [*left]
 
 
 def _respelt(args: Sequence[str], renamed: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
