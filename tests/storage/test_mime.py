@@ -1,4 +1,8 @@
+import bz2
+import lzma
+import tracemalloc
 import zipfile
+import zlib
 from io import BytesIO
 
 import pytest
@@ -59,6 +63,67 @@ def test_the_bytes_win(data: bytes, declared: str | None, filename: str | None, 
 )
 def test_formats_inside_of_a_zip(files: dict[str, str], kind: str):
     assert file_kind(sniff(zipped(**files), filename="x.zip")) == kind
+
+
+def told_by_a_part(method: int, content: bytes) -> bytes:
+    """A ZIP whose part `mimetype` claims to be small and to be compressed by a method, whatever it is."""
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("mimetype", content)
+        archive.writestr("word/document.xml", "")
+    data = bytearray(buffer.getvalue())
+    entry = data.index(b"PK\x01\x02")
+    for place in (8, entry + 10):
+        data[place : place + 2] = method.to_bytes(2, "little")
+    data[entry + 24 : entry + 28] = (99).to_bytes(4, "little")
+    return bytes(data)
+
+
+BOMBS = {
+    "bzip2": (zipfile.ZIP_BZIP2, lambda: bz2.compress(bytes(200_000_000))),
+    "lzma": (
+        zipfile.ZIP_LZMA,
+        lambda: (
+            (packed := lzma.compress(bytes(200_000_000), lzma.FORMAT_ALONE))
+            and b"\x09\x04\x05\x00" + packed[:5] + packed[13:]
+        ),
+    ),
+    "deflate": (zipfile.ZIP_DEFLATED, lambda: zlib.compress(bytes(200_000_000), 9)[2:]),
+    "no bzip2": (zipfile.ZIP_BZIP2, lambda: b"\xff" * 90),
+    "no lzma": (zipfile.ZIP_LZMA, lambda: b"\xff" * 90),
+    "nothing deflated": (zipfile.ZIP_DEFLATED, lambda: b"\xff" * 90),
+    "an unknown method": (77, lambda: b"\xff" * 90),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_part_that_names_the_type_is_not_unpacked(name: str):
+    method, content = BOMBS[name]
+    data = told_by_a_part(method, content())
+    tracemalloc.start()
+    try:
+        assert file_kind(sniff(data, filename="a.docx")) == "docx"
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_directory_of_many_parts_is_not_read():
+    one = zipped(a="x")
+    start, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
+    directory = one[start:end] * 300_000
+    tail = bytearray(one[end:])
+    tail[12:16] = len(directory).to_bytes(4, "little")
+    data = one[:start] + directory + bytes(tail)
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        assert len(archive.infolist()) == 300_000
+    tracemalloc.start()
+    try:
+        assert sniff(data, filename="a.docx").endswith("wordprocessingml.document")
+        assert sniff(data) == "application/zip"
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_broken_zip_is_no_office_file():

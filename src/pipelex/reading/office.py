@@ -12,12 +12,10 @@ from io import BytesIO
 from typing import Any, cast
 
 from pipelex.errors import InputError
+from pipelex.errors.archives import OversizedArchive, check_archive
 from pipelex.reading.markup import html_to_markdown, markdown_table, spaced
 from pipelex.reading.pictures import measured
 from pipelex.reading.source import MissingExtra, Picture, SourceFile, too_large, unreadable
-
-MAX_UNPACKED = 1024 * 1024 * 1024
-"""The maximum total size of a file's parts, in bytes; a ZIP that is made to fill the memory claims more."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def convert_office(source: SourceFile) -> list[OfficePage]:
         InputError: the file is broken or too large.
         MissingExtra: the extra `office` is not installed.
     """
-    _check_archive(source)
+    _check(source)
     convert = {"docx": _docx, "pptx": _pptx, "xlsx": _xlsx}[source.kind]
     try:
         return convert(source)
@@ -47,14 +45,13 @@ def convert_office(source: SourceFile) -> list[OfficePage]:
         raise unreadable(source, "damaged", f"{type(error).__name__}: {error}") from None
 
 
-def _check_archive(source: SourceFile) -> None:
+def _check(source: SourceFile) -> None:
     try:
-        with zipfile.ZipFile(BytesIO(source.data)) as archive:
-            size = sum(part.file_size for part in archive.infolist())
+        check_archive(source.data)
+    except OversizedArchive as oversized:
+        raise too_large(source, oversized.what, oversized.limit, oversized.size) from None
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise unreadable(source, "damaged", str(error)) from None
-    if size > MAX_UNPACKED:
-        raise too_large(source, f"unpacks to {size} bytes; at most {MAX_UNPACKED} are read", MAX_UNPACKED, size)
 
 
 def _docx(source: SourceFile) -> list[OfficePage]:

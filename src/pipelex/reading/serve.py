@@ -8,7 +8,15 @@ from typing import Any, BinaryIO, Final
 from pipelex.errors import InputError
 from pipelex.reading.limits import MemoryWatch, deny_files, resident
 from pipelex.reading.read import pages_of
-from pipelex.reading.source import ExtractAsk, MissingExtra, PictureFit, SourceFile, logger, too_large, unreadable
+from pipelex.reading.source import (
+    ExtractAsk,
+    MissingExtra,
+    PictureFit,
+    SourceFile,
+    logger,
+    too_much_memory,
+    unreadable,
+)
 from pipelex.reading.wire import page_message, receive, send
 
 _MOST_FILES: Final = 50
@@ -76,9 +84,7 @@ def _answer(head: dict[str, Any], blobs: list[bytes], answers: BinaryIO, watch: 
         send(answers, {"failed": refused.report.to_json()})
     except MemoryError:
         watch.rest()
-        limit = head["max_memory"]
-        what = f"takes more than {limit:,} bytes of memory to be read"
-        send(answers, {"failed": too_large(source, what, limit).report.to_json()})
+        send(answers, {"failed": too_much_memory(source, head["max_memory"]).report.to_json()})
         return True
     except RecursionError:
         send(answers, {"failed": unreadable(source, "nesting", "it is nested too deeply").report.to_json()})

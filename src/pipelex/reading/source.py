@@ -126,3 +126,13 @@ def too_large(source: SourceFile, what: str, limit: int, size: int | None = None
     if size is None:
         return InputError("input.too_large", detail, limit=limit)
     return InputError("input.too_large", detail, limit=limit, size=size)
+
+
+def too_much_memory(source: SourceFile, limit: int) -> InputError:
+    """The error for a source that takes more memory to read than the limit, in bytes."""
+    return limited(too_large(source, f"takes more than {limit:,} bytes of memory to read", limit), "max_memory_bytes")
+
+
+def limited(refused: InputError, key: str) -> InputError:
+    """The error with the advice to change the document, or the setting that limits it."""
+    return refused.with_report(advice=f"Make the document smaller, or raise '{key}' of [inference.extract].")

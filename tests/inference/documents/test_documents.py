@@ -300,6 +300,27 @@ async def test_a_template_that_is_no_word_file_is_a_fault_of_the_method(project:
     assert "bad.docx" in caught.value.report.detail
 
 
+@pytest.mark.parametrize("form", ["docx", "pptx", "xlsx"])
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({f"word/{number}": 0 for number in range(30_000)}, "has more than 20,000 parts"),
+        ({f"word/{number}": 80_000_000 for number in range(14)}, "unpacks to 1,120,000,000 bytes"),
+    ],
+    ids=["parts", "bytes"],
+)
+async def test_a_template_that_unpacks_to_too_much_is_refused(
+    project: Project, form: str, parts: dict[str, int], said: str
+):
+    with zipfile.ZipFile(project.root / f"large.{form}", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, size in parts.items():
+            archive.writestr(name, bytes(size))
+    with pytest.raises(PipelexError) as caught:
+        await printed(project, f'format = "{form}"\ntemplate_file = "large.{form}"\n')
+    assert caught.value.code == "pipe.template_render_failed"
+    assert f"'large.{form}' {said}" in caught.value.report.detail
+
+
 async def test_an_engine_that_cannot_print_the_format_says_so(project: Project):
     app = project.app("direct")
     method = app.open(project.method(CONCEPTS + 'format = "docx"\nmodel = "reportlab-pdf"\n'))

@@ -135,6 +135,10 @@ def pptx_slide() -> bytes:
     return out.getvalue()
 
 
+def docx_parts() -> bytes:
+    return _package("word/document.xml", "", {f"word/media/{number}": b"" for number in range(30_000)})
+
+
 def eml_parts() -> bytes:
     body = b"".join(b"--a\nContent-Type: text/plain\n\nx\n" for _ in range(150_000))
     return b"From: a@b.c\nSubject: x\nContent-Type: multipart/mixed; boundary=a\n\n" + body + b"--a--\n"
@@ -215,6 +219,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "tables in tables": (docx_deep, "a.docx"),
     "entities": (docx_entities, "a.docx"),
     "shapes": (pptx_slide, "a.pptx"),
+    "parts of an archive": (docx_parts, "a.docx"),
     "parts of a mail": (eml_parts, "a.eml"),
     "parts in parts": (eml_deep, "a.eml"),
     "a header": (eml_header, "a.eml"),
@@ -248,7 +253,7 @@ def fresh() -> Any:
     reading.end_processes()
 
 
-@pytest.mark.matrix(fast=14)
+@pytest.mark.matrix(fast=15)
 @pytest.mark.parametrize("name", BOMBS)
 async def test_a_bomb_ends_alone(bench: Bench, name: str):
     """Whatever it is, this process stays small, and the next document is read."""
@@ -283,6 +288,20 @@ async def test_memory_is_what_is_said(bench: Bench, name: str):
     with pytest.raises(PipelexError) as caught:
         await limited(bench, replace(SMALL, seconds=120.0, max_memory=96 * MB)).pages(make(), filename=filename)
     assert caught.value.code == "input.too_large", caught.value.report
+    assert "'max_memory_bytes' of [inference.extract]" in (caught.value.report.advice or "")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (docx_parts, "has more than 20,000 parts"),
+        (lambda: archive({f"word/{n}": bytes(64 * MB) for n in range(17)}), "unpacks to 1,140,850,688 bytes"),
+    ],
+)
+async def test_an_archive_is_refused_before_it_is_read(bench: Bench, make: Callable[[], bytes], said: str):
+    with pytest.raises(PipelexError, match=said) as caught:
+        await limited(bench).pages(make(), filename="a.docx")
+    assert caught.value.code == "input.too_large"
 
 
 @pytest.mark.slow

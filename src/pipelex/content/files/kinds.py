@@ -8,6 +8,8 @@ text, and magika guesses and loads ONNX.
 import re
 from typing import Final
 
+from pipelex.errors.archives import has_many_parts
+
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
 
 _KINDS: Final[dict[str, tuple[str, str]]] = {
@@ -81,6 +83,8 @@ _HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"
 _HTML: Final = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _SVG: Final = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE\s+svg[^>]*>\s*)?<svg\b", re.DOTALL)
 _PDF_WINDOW: Final = 1024
+_MAX_TYPE: Final = 100
+"""The maximum size of the part of an archive that names its type, in bytes."""
 _TEXT_WINDOW: Final = 4096
 
 
@@ -180,12 +184,16 @@ def _in_zip(data: bytes) -> str | None:
     import zipfile
     from io import BytesIO
 
+    if has_many_parts(data):
+        return None
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = set(archive.namelist())
-            if "mimetype" in names and archive.getinfo("mimetype").file_size < 100:
-                return plain_type(archive.read("mimetype").decode("ascii", "replace"))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
+            told = archive.getinfo("mimetype") if "mimetype" in names else None
+            # Formats with this part do not compress it. Unpacked, it could be as large as it likes, whatever it claims.
+            if told is not None and told.compress_type == zipfile.ZIP_STORED and told.file_size < _MAX_TYPE:
+                return plain_type(archive.read(told).decode("ascii", "replace"))
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError):
         return None
     for part, kind in (("word/", "wordprocessingml.document"), ("ppt/", "presentationml.presentation")):
         if any(name.startswith(part) for name in names):

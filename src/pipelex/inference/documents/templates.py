@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile, ZipFile
 
+from pipelex.errors.archives import OversizedArchive, check_archive
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.apart import print_apart
 from pipelex.inference.documents.archive import settled
@@ -67,14 +68,17 @@ def filled(ask: DocumentAsk, fill: Callable[[DocumentRequest, bytes], bytes]) ->
         fill: fills in a template of its format.
 
     Raises:
-        PipelexError: the template is not a valid file of its format, or rendering it fails.
+        PipelexError: the template is not a valid file of its format or is too large, or rendering it fails.
     """
-    request = ask.request
+    request, template = ask.request, ask.template or b""
+    named = f"the template '{request.file.path if request.file is not None else ''}'"
     try:
-        return fill(request, ask.template or b"")
+        check_archive(template)
+        return fill(request, template)
+    except OversizedArchive as oversized:
+        raise content_failure(f"{named} {oversized.what}") from None
     except (BadZipFile, KeyError) as error:
-        path = request.file.path if request.file is not None else ""
-        raise content_failure(f"the template '{path}' is not a valid {request.format} file: {error}") from None
+        raise content_failure(f"{named} is not a valid {request.format} file: {error}") from None
 
 
 def rendered(request: DocumentRequest, text: str, *, category: str, sigils: bool = False) -> str:

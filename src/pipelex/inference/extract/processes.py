@@ -18,7 +18,7 @@ from pipelex.inference.extract.process import ReadingProcess
 from pipelex.inference.extract.provider import ExtractAsk, SourceFile, logger, missing_extra
 from pipelex.inference.extract.slots import Slots
 from pipelex.reading.limits import TOOK_TOO_MUCH
-from pipelex.reading.source import ReadingLimits, ReadPage, too_large, unreadable
+from pipelex.reading.source import ReadingLimits, ReadPage, limited, too_large, too_much_memory, unreadable
 from pipelex.reading.wire import BrokenWire, page_of
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ def _failure(head: dict[str, Any]) -> PipelexError:
     if "missing" in head:
         return missing_extra(head["missing"]["extra"], head["missing"]["what"])
     report = ErrorReport.from_json(head["failed"])
-    return InputError(report.code, report.detail).with_report(params=report.params)
+    return InputError(report.code, report.detail).with_report(params=report.params, advice=report.advice)
 
 
 async def _asked(process: ReadingProcess, source: SourceFile, limits: ReadingLimits, talk: Callable[[], T]) -> T:
@@ -116,22 +116,17 @@ async def _asked(process: ReadingProcess, source: SourceFile, limits: ReadingLim
             return await _in_thread(talk)
     except TimeoutError:
         why = f"its next page took longer than {limits.seconds:g} seconds"
-        raise _with_advice(unreadable(source, "too_slow", why), "timeout_seconds") from None
+        raise limited(unreadable(source, "too_slow", why), "timeout_seconds") from None
     except (BrokenWire, OSError, ValueError):
         process.kill()
         code = await _in_thread(process.wait)
         if code == TOOK_TOO_MUCH:
-            what = f"takes more than {limits.max_memory:,} bytes of memory to read"
-            raise _with_advice(too_large(source, what, limits.max_memory), "max_memory_bytes") from None
+            raise too_much_memory(source, limits.max_memory) from None
         raise unreadable(source, "crashed", f"the process that read it died (exit {code})") from None
     finally:
         # After a cancellation or a time-out, a thread still waits for the process; killing it frees the thread.
         if process.is_asked:
             process.kill()
-
-
-def _with_advice(refused: InputError, key: str) -> InputError:
-    return refused.with_report(advice=f"Make the document smaller, or raise '{key}' of [inference.extract].")
 
 
 # --- idle processes ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,44 @@
+"""Bounds of ZIP archives that somebody else wrote, checked before they are read: Office files are such archives."""
+
+from typing import Final
+
+MAX_PARTS: Final = 20_000
+"""The maximum number of an archive's parts. The directory of one that is made to fill the memory lists millions."""
+MAX_UNPACKED: Final = 1024 * 1024 * 1024
+"""The maximum total size of an archive's parts, in bytes; one that is made to fill the memory claims more."""
+_ENTRY: Final = b"PK\x01\x02"
+"""The beginning of each entry of an archive's directory."""
+
+
+class OversizedArchive(Exception):
+    """An archive has too many or too large parts."""
+
+    def __init__(self, what: str, limit: int, size: int) -> None:
+        super().__init__(what)
+        self.what = what
+        """What is wrong with it, as the end of a sentence about it."""
+        self.limit = limit
+        self.size = size
+
+
+def has_many_parts(data: bytes) -> bool:
+    """Whether an archive may have more parts than are read, told without reading its directory."""
+    return data.count(_ENTRY) > MAX_PARTS
+
+
+def check_archive(data: bytes) -> None:
+    """Refuse an archive that has more, or larger, parts than are read.
+
+    Raises:
+        OversizedArchive: it has.
+        zipfile.BadZipFile, OSError, ValueError: it is no ZIP archive.
+    """
+    import zipfile
+    from io import BytesIO
+
+    if has_many_parts(data):
+        raise OversizedArchive(f"has more than {MAX_PARTS:,} parts", MAX_PARTS, data.count(_ENTRY))
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        size = sum(part.file_size for part in archive.infolist())
+    if size > MAX_UNPACKED:
+        raise OversizedArchive(f"unpacks to {size:,} bytes; at most {MAX_UNPACKED:,} are read", MAX_UNPACKED, size)
