@@ -31,7 +31,39 @@ MISTAKES = [
     Mistake("runs lst", 2, ("Did you mean 'list'?",)),
     Mistake("run greet.mthds --inptus x", 2, ("No such option: --inptus", "--inputs")),
     Mistake("run greet.mthds -i", 2, ("requires an argument",)),
-    Mistake("run greet.mthds greet.mthds", 2, ("unexpected extra argument",)),
+    Mistake(
+        "run greet.mthds greet.mthds", 2, ("'greet.mthds' is one argument too many", "Type: pipelex run greet.mthds\n")
+    ),
+    Mistake(
+        "run greet.mthds two.mthds",
+        2,
+        ("takes one at a time", "\n  pipelex run greet.mthds\n  pipelex run two.mthds\n"),
+    ),
+    Mistake(
+        "run two.mthds other",
+        2,
+        ("'other' is one argument too many", "named with --pipe. Type: pipelex run two.mthds --pipe other\n"),
+    ),
+    Mistake("run greet.mthds inputs.json --dry-run", 2, ("Type: pipelex run greet.mthds --dry-run -i inputs.json\n",)),
+    Mistake("run greet.mthds rows.csv", 2, ("Type: pipelex run greet.mthds --inputs-csv rows.csv\n",)),
+    Mistake("run greet.mthds name=A age=3", 2, ("'name=A', 'age=3' are too many arguments", "-i name=A -i age=3\n")),
+    Mistake("run --json bundle greet.mthds", 2, ("Type: pipelex run bundle greet.mthds --json",)),
+    Mistake("graph two.mthds other", 2, ("Type: pipelex graph two.mthds --pipe other\n",)),
+    Mistake("graph greet.mthds two.mthds", 2, ("one PATH at a time", "\n  pipelex graph two.mthds\n")),
+    Mistake("explain a b", 2, ("'b' is one argument too many: `pipelex explain` takes one", "\n  pipelex explain b\n")),
+    Mistake("which greet plan", 2, ("\n  pipelex which greet\n  pipelex which plan\n",)),
+    Mistake("validate pipe one plan", 2, ("\n  pipelex validate pipe one\n  pipelex validate pipe plan\n",)),
+    Mistake("runs show a b", 2, ("\n  pipelex runs show a\n  pipelex runs show b\n",)),
+    Mistake("new my bill --from invoice", 2, ("Type: pipelex new my_bill --from invoice\n",)),
+    Mistake("dev x", 2, ("'x' is one argument too many: `pipelex dev` takes none. Type: pipelex dev\n",)),
+    Mistake(
+        "--durable run greet.mthds -i name=A",
+        2,
+        ("--durable comes after the command. Type: pipelex run greet.mthds -i name=A --durable\n",),
+    ),
+    Mistake("--debug -i name=A run greet.mthds", 2, ("Type: pipelex --debug run greet.mthds -i name=A\n",)),
+    Mistake("runs --json list", 2, ("Type: pipelex runs list --json",)),
+    Mistake("--bogus", 2, ("No such option: --bogus\n",)),
     Mistake("run greet.mthds --on-item-failure colect", 2, ("Did you mean 'collect'?",)),
     Mistake("models --type lm", 2, ("Did you mean 'llm'?",)),
     Mistake("run greet.mthds --with-memory", 2, ("Error: --with-memory needs --json",)),
@@ -70,10 +102,16 @@ MISTAKES = [
     Mistake("trust list", 2, ("Type: pipelex trust --list",)),
     Mistake("run greet.mthds --timeout 5", 2, ("No such option: --timeout. Settings limit times", "call_timeout")),
     Mistake("run greet.mthds --Durable", 2, ("No such option: --Durable", "--durable")),
-    Mistake("run greet.mthds name=A", 2, ("unexpected extra argument(s) (name=A): an input is given as -i name=A",)),
-    Mistake("run greet.mthds Ana", 2, ("an input is given as -i NAME=VALUE, in quotes if the value has spaces",)),
     Mistake(
-        "run greet.mthds -i name=Ana Maria Lopez", 2, ("(Maria Lopez): an input is given as", "-i NAME='two words'")
+        "run greet.mthds name=A", 2, ("'name=A' is one argument too many", "Type: pipelex run greet.mthds -i name=A\n")
+    ),
+    Mistake(
+        "run greet.mthds Ana", 2, ("an input is given as -i NAME=VALUE. Type: pipelex run greet.mthds -i NAME=Ana\n",)
+    ),
+    Mistake(
+        "run greet.mthds -i name=Ana Maria Lopez",
+        2,
+        ("needs quotes", "Type: pipelex run greet.mthds -i 'name=Ana Maria Lopez'\n"),
     ),
     Mistake("run -i greet.mthds name=Ana", 2, ("'name=Ana' looks like an input", "METHOD.mthds -i name=Ana")),
     Mistake("run greet.mthds -m gpt-4o", 2, ("No such option: -m. A pipe's `model` names its model",)),

@@ -152,6 +152,7 @@ def test_what_commands_print_of_durable_runs_fits(
         ("  /a/path/that/is/longer/than/it/may/be", "  /a/path/that/is/longer/than/it/may/be"),
         ("Type: pipelex run greet.mthds -i name=TEXT", "Type:\n  pipelex run greet.mthds -i name=TEXT"),
         ("say it with `pipelex run x` now", "say it with\n  `pipelex run x`\n  now"),
+        ("`a` and `b c d e` are here", "`a` and `b c d e`\n  are here"),
         ("漢字漢字漢字 漢字漢字漢字", "漢字漢字漢字\n  漢字漢字漢字"),
         ("short\nand a line that is too long", "short\nand a line that is\n  too long"),
     ],

@@ -17,7 +17,7 @@ _NARROWEST: Final = 20
 _LEAD: Final = re.compile(rf" *(?:{COLOUR}*(?:[→✓✗!–●○…*+-]|\d+\.){COLOUR}* +)*")
 """The part before a line's words: its indent, and a bullet or a mark."""
 _WHOLE: Final = re.compile(
-    r"\S*`[^`]*`\S*"
+    r"[^\s`]*`[^`]*`[^\s`]*"
     rf"|(?:(?<=: )|(?<=:  )|^){COLOUR}*(?:[A-Z_]+=\S+ )*(?:pipelex|pip|python|export|temporal) .*"
 )
 """Commands, which stay whole: in backquotes, or after a colon up to the end of the line."""

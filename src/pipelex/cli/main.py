@@ -83,7 +83,14 @@ class PipelexGroup(LazyGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See base class; the arguments are kept as they were typed."""
         ctx.meta[ARGS_KEY] = list(args)
-        return super().parse_args(ctx, args)
+        if not args:
+            return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except TyperException as wrong:
+            from pipelex.cli.mistakes.misuse import report_misuse
+
+            raise Exit(report_misuse(wrong, ctx.meta)) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """See base class; if a method was typed instead of a command, the message says how to run it."""

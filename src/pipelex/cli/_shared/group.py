@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from pipelex.cli._shared.flags import contradiction
-from pipelex.cli._shared.keys import PIPE_OPTION_KEY
+from pipelex.cli._shared.keys import OWN_ARGS_KEY, PIPE_OPTION_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class PlainCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See base class; empty arguments and options that contradict each other are refused."""
+        ctx.meta[OWN_ARGS_KEY] = [*args]
         ctx.meta[PIPE_OPTION_KEY] = any("--pipe" in each.opts for each in self.get_params(ctx))
         if not ctx.resilient_parsing:
             _refuse_empty(args)

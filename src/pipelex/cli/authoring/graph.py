@@ -76,7 +76,7 @@ def graph(
     elif len(target) == 1:
         drawn = _static(ctx, target[0], pipe, library_dir or [])
     else:
-        raise Misuse("name one PATH, or `render FILE`")
+        raise Misuse(_several(target))
     wanted = GraphFormat.JSON if is_json else file_format or _by_ending(out_file)
     if wanted is GraphFormat.JSON:
         text = json.dumps(drawn.to_json(), ensure_ascii=False, indent=2) + "\n"
@@ -91,6 +91,17 @@ def graph(
     out_file.write_text(text, encoding="utf-8")
     if not is_json:
         tell_out(f"{paint_out()('✓', 'green')} wrote {out_file}")
+
+
+def _several(targets: list[str]) -> str:
+    """What to type if several paths are named, or a pipe without its option."""
+    from pipelex.cli.mistakes.retyped import advised
+    from pipelex.cli.mistakes.surplus import declares
+
+    if len(targets) == 2 and declares(Path(targets[0]), targets[1]):
+        advice = advised([["graph", targets[0], "--pipe", targets[1]]])
+        return f"a pipe of a file is named with --pipe. {advice}"
+    return f"`pipelex graph` draws one PATH at a time. {advised(['graph', each] for each in targets)}"
 
 
 def _static(ctx: typer.Context, target: str, pipe: str | None, library_dirs: list[Path]) -> "StaticGraph":

@@ -2,15 +2,16 @@
 
 import io
 import re
-import shlex
 import sys
-from collections.abc import Mapping
-from typing import Any, Final, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from typer.exceptions import TyperException
 
 from pipelex.cli._shared.console import json_text, say, say_whole
-from pipelex.cli._shared.keys import JSON_KEY
+from pipelex.cli._shared.keys import ARGS_KEY, JSON_KEY
+from pipelex.cli.mistakes.retyped import advised
+from pipelex.cli.mistakes.surplus import surplus_told
 from pipelex.errors import ErrorReport, near_names
 from pipelex.errors.terminal import clean
 from pipelex.exits import ExitCode
@@ -18,44 +19,31 @@ from pipelex.exits import ExitCode
 
 def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> int:
     """Print what is wrong with the command line on standard error, as a JSON problem if asked; return the exit code."""
-    wrong.message = clean(_with_known_names(wrong, _with_near_names(_with_meant(wrong))))
+    wrong.message = clean(_with_known_names(wrong, _with_near_names(_with_meant(wrong, meta))))
     if meta.get(JSON_KEY):
         report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
         say_whole(json_text(report.to_problem(), sys.stderr))
         return ExitCode.NOT_TRIED
+    wrong.message = re.sub(r"\n(?=pipelex )", "\n  ", wrong.message)
     say(_usage(wrong).rstrip("\n"))
     return wrong.exit_code
 
 
-def _with_meant(wrong: TyperException) -> str:
+def _with_meant(wrong: TyperException, meta: Mapping[str, Any]) -> str:
     """The message about an option or argument that the command does not have, with what the user may have meant."""
     context, option = getattr(wrong, "ctx", None), getattr(wrong, "option_name", "")
     proposed = getattr(wrong, "possibilities", None)
     if proposed:
         setattr(wrong, "possibilities", [each for each in proposed if _is_near(option, each)])  # noqa: B010 of no public type
     is_unknown = wrong.message.startswith("No such option")
+    if is_unknown and (command := _with_options_last(context, meta.get(ARGS_KEY, ()))) is not None:
+        setattr(wrong, "possibilities", [])  # noqa: B010 of no public type
+        return f"{option} comes after the command. {advised([command])}"
     if is_unknown and (elsewhere := _set_elsewhere(option.lower(), getattr(context, "command_path", ""))):
         return f"{wrong.message}. {elsewhere}"
-    extra = re.fullmatch(r"Got unexpected extra argument\(s\) \((.+)\)", wrong.message)
-    if context is None or extra is None:
-        return wrong.message
-    hint = _as_option(context, extra[1])
-    if not hint and _takes_inputs(context) and re.fullmatch(r"[^=./\\]+", extra[1]):
-        hint = ": an input is given as -i NAME=VALUE, in quotes if the value has spaces: -i NAME='two words'"
-    if not hint and (instead := _INSTEAD.get(context.command_path.removeprefix("pipelex "))) is not None:
-        hint = f": {instead}".format(extra[1].split()[0])
-    return wrong.message + hint
-
-
-_INSTEAD: Final = {
-    "trust": "trust is given to the project of the working directory. Type: pipelex trust",
-    "doctor": "doctor checks the configuration. Check a method with: pipelex validate {}",
-    "worker": "a worker runs any method. Give it the functions of a method's folder with: pipelex worker --library {}",
-    "runs list": "this lists all runs. Show one with: pipelex runs show {}",
-    "schedule list": "this lists all schedules. Show one with: pipelex schedule show {}",
-    "temporal routes": "this shows the routes of all models. Show those of one with: pipelex temporal routes --handle {}",
-}
-"""Commands that take no argument → what to type if they are given one."""
+    if context is not None and wrong.message.startswith("Got unexpected extra argument"):
+        return surplus_told(context, meta) or wrong.message
+    return wrong.message
 
 
 _TIMES: Final = (
@@ -70,6 +58,20 @@ _MODELS: Final = (
 )
 
 
+def _with_options_last(context: Any, args: Sequence[str]) -> list[str] | None:
+    """The command line with all that precedes a command's name put behind it; None if no command is named so late."""
+    start = len(context.command_path.split()) - 1
+    before, behind = args[:start], args[start:]
+    known = {name for each in context.command.get_params(context) for name in each.opts}
+    commands = getattr(context.command, "commands", ())
+    place = next((place for place, word in enumerate(behind) if word in commands), 0)
+    if not place or [*before] != context.command_path.split()[1:]:
+        return None
+    own = [word for word in behind[:place] if word in known]
+    moved = [word for word in behind[:place] if word not in known]
+    return [*before, *own, *behind[place:], *moved]
+
+
 def _set_elsewhere(option: str, command: str) -> str | None:
     """Where to set what an unknown option seems to be about; None if nothing is known of it."""
     if "timeout" in option:
@@ -79,22 +81,6 @@ def _set_elsewhere(option: str, command: str) -> str | None:
     if option == "--pipe" and "validate" in command:
         return "Name the pipe itself: pipelex validate PIPE"
     return None
-
-
-def _takes_inputs(context: Any) -> bool:
-    return any("--inputs" in each.opts for each in context.command.get_params(context))
-
-
-def _as_option(context: Any, word: str) -> str:
-    """What to type if a surplus argument is the value of an option, or an option's name without its dashes."""
-    for each in context.command.get_params(context):
-        if each.param_type_name != "option":
-            continue
-        if each.is_flag and f"--{word}" in each.opts:
-            return f". Type: {context.command_path} --{word}"
-        if word in get_args(getattr(getattr(each, "type_descriptor", None), "annotation", None)):
-            return f". Type: {context.command_path} {each.opts[0]} {word}"
-    return ""
 
 
 def _is_near(typed: str, option: str) -> bool:
@@ -124,8 +110,6 @@ def _with_known_names(wrong: TyperException, message: str) -> str:
 
 def _with_near_names(message: str) -> str:
     """The message about a value that is not one of the allowed names, with the nearest of them added."""
-    if (extra := re.fullmatch(r"Got unexpected extra argument\(s\) \(([A-Za-z_]\w*=.*)\)", message)) is not None:
-        return f"{message}: an input is given as -i {shlex.quote(extra[1])}"
     if message.startswith("Input should be a valid integer"):
         return "it must be a whole number."
     if message.startswith("Input should be a valid number"):
