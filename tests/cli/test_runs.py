@@ -153,7 +153,7 @@ def test_replays_that_cannot_be(chained: Cli) -> None:
 def test_a_misspelt_input_of_a_replay_ends_with_the_command_to_type(chained: Cli, stub: OpenAIStub) -> None:
     ended = chained("runs", "replay", "first-1", "-i", "tekst=land", "--yes")
     assert (ended.code, len(stub.completions)) == (1, 3), ended.err
-    assert "the declared inputs are text" in ended.err
+    assert "'tekst' is not an input; did you mean 'text'? The only declared input is text" in ended.err
     assert "Type: pipelex runs replay first-1 -i text=land --yes" in " ".join(ended.err.split())
 
 
