@@ -244,18 +244,18 @@ def said(cli: Cli, *args: str) -> str:
         ("say", "name= a\nb ", "< a\nb >"),
         ("say", "name=@", "no file is named after the @"),
         ("say", "name=@gone.txt", "there is no file 'gone.txt'"),
-        ("say", "name =x", "Type: -i name=x"),
-        ("say", "name:x", "Type: -i name=x"),
-        ("say", "--name=x", "Type: -i name=x"),
-        ("say", "nam", "Type: -i name=VALUE"),
-        ("say", "=x", "Type: -i name=x"),
+        ("say", "name =x", "--pipe say -i name=x"),
+        ("say", "name:x", "--pipe say -i name=x"),
+        ("say", "--name=x", "--pipe say -i name=x"),
+        ("say", "nam", "--pipe say -i name=VALUE"),
+        ("say", "=x", "--pipe say -i name=x"),
         ("count", "n=007", "<7>"),
         ("count", "n=1e3", "<1000>"),
         ("count", "n=1,000", "n must be a number, not the text '1,000'"),
-        ("count", "n=nan", "For example: -i n=1234.5"),
+        ("count", "n=nan", "--pipe count -i n=1234.5"),
         ("date", "d=2026-01-31", "<2026-01-31>"),
         ("date", "d=2026-02-30", "d must be a date written YYYY-MM-DD"),
-        ("date", "d=31/01/2026", "For example: -i d=2026-01-31"),
+        ("date", "d=31/01/2026", "--pipe date -i d=2026-01-31"),
         ("fleet", "b=[{'name': 'Ata'}]", "JSON needs double quotes around names and texts"),
         ("fleet", 'b=[{"name": "Ata", "crew": 2.0}]', "<Ata|2|>"),
         ("fleet", 'b=[{"name": "Ata", "crew": 2.5}]', "b[0].crew must be a whole number, not the number 2.5"),
@@ -384,3 +384,11 @@ def test_standard_streams_in_any_state(cli: Cli, redirect: str, options: str, sh
     assert shown in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
     assert "Unexpected" not in ended.stderr
+
+
+def test_every_value_that_does_not_fit_is_replaced_in_the_command_to_type(cli: Cli) -> None:
+    (cli.root / "n.json").write_text('{"n": "x"}', encoding="utf-8")
+    (cli.root / "n.csv").write_text("n\n1\nx\n", encoding="utf-8")
+    assert "--pipe count -i n.json" in said(cli, "--pipe", "count", "-i", "n.json")
+    assert " -i n=1234.5\n" in said(cli, "--pipe", "count", "-i", "n.json")
+    assert "write a value such as 1234.5." in said(cli, "--pipe", "count", "--inputs-csv", "n.csv")

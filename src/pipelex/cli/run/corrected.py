@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final, cast
 import typer
 
 from pipelex.cli._shared.keys import ARGS_KEY
-from pipelex.errors import Json, PipelexError
+from pipelex.cli.mistakes.retyped import advised
+from pipelex.cli.run.inputs import GIVEN
+from pipelex.errors import Fault, Json, PipelexError
 
 if TYPE_CHECKING:
     from pipelex.language.references import Slot
@@ -56,8 +58,10 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
     missing = dict.fromkeys(str(fault.params["input"]) for fault in faults if fault.code == "input.missing")
     if not faults or not args:
         return None
+    if GIVEN in faults[0].params:
+        return advised(_regiven(args, str(faults[0].params[GIVEN]), each) for each in faults[0].suggestions)
     if not unexpected and not missing:
-        return wrong.report.advice or _example(str(faults[0].params.get("input", "")), faults[0].code, pipe, library)
+        return wrong.report.advice or _with_examples(args, faults, pipe, library)
     renamed = {name: near[0] for name, near in unexpected.items() if near}
     unknown = [name for name in unexpected if name not in renamed]
     if len(unknown) == len(missing) == 1:  # whatever it is called, it is probably the one that is missing
@@ -77,16 +81,47 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
     return "\n".join(lines)
 
 
-def _example(name: str, code: str, pipe: "Pipe", library: "Library") -> str | None:
-    """Advice with a value that would fit an input; None if there is no simple one."""
-    slot = pipe.inputs.get(name)
-    if slot is None or code not in ("input.invalid", "input.wrong_multiplicity"):
-        return None
-    native = library.native_base(slot.concept) or ""
-    if native in ("Text", "Markdown", "Html") and not slot.is_list:
-        return f"Where the inputs are written, put the value of '{name}' into quotes."
-    example = _EXAMPLES.get(native)
-    return None if example is None or slot.is_list else f"For example: -i {name}={example}"
+def _with_examples(args: Sequence[str], faults: Sequence[Fault], pipe: "Pipe", library: "Library") -> str | None:
+    """Advice with values that would fit the inputs; None if there are no simple ones."""
+    wrong = dict.fromkeys(
+        str(fault.params.get("input", ""))
+        for fault in faults
+        if fault.code in ("input.invalid", "input.wrong_multiplicity")
+    )
+    natives = {
+        name: library.native_base(slot.concept) or ""
+        for name in wrong
+        if (slot := pipe.inputs.get(name)) is not None and not slot.is_list
+    }
+    examples = {name: _EXAMPLES[native] for name, native in natives.items() if native in _EXAMPLES}
+    if examples and any(arg.partition("=")[0] == "--inputs-csv" for arg in args):
+        return f"In the table, write a value such as {' and '.join(examples.values())}."
+    if examples:
+        return f"For example: {shlex.join(['pipelex', *_with_values(args, examples)])}"
+    text = next((name for name, native in natives.items() if native in ("Text", "Markdown", "Html")), None)
+    return None if text is None else f"Where the inputs are written, put the value of '{text}' into quotes."
+
+
+def _with_values(args: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    """The arguments with other values of some inputs: in place of those that are typed, else behind all others."""
+    from pipelex.content.typed import named_value
+
+    found, left = list[str](), dict.fromkeys(values)
+    for before, text in zip(["", *args], args, strict=False):
+        prefix, value = _option_value(before, text)
+        named = None if value is None else named_value(value)
+        if named is None or named[0] not in values:
+            found.append(text)
+            continue
+        left.pop(named[0], None)
+        found.append(f"{prefix}{named[0]}={values[named[0]]}")
+    return found + [part for name in left for part in ("-i", f"{name}={values[name]}")]
+
+
+def _regiven(args: Sequence[str], given: str, meant: str) -> list[str]:
+    """The arguments with one value of `--inputs` replaced."""
+    parts = [(text, *_option_value(before, text)) for before, text in zip(["", *args], args, strict=False)]
+    return [f"{prefix}{meant}" if value == given else text for text, prefix, value in parts]
 
 
 def _without(args: Sequence[str], names: Collection[str]) -> tuple[list[str], list[str]]:

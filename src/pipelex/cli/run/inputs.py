@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from pipelex.cli._shared.console import say
 from pipelex.cli._shared.streams import is_terminal, some_stdin_text, stdin_text
 from pipelex.cli._shared.targets import BUNDLE_SUFFIXES
-from pipelex.errors import InputError, near_names
+from pipelex.errors import Fault, InputError, near_names
 from pipelex.errors.json import Json, as_object
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 FILES: Final = ("inputs.json", "inputs.toml", "inputs.yaml", "inputs.yml")
 
+GIVEN: Final = "given"
+"""The name of the fact, in a fault, that is the value of `--inputs` as it was typed."""
+_MOST_PROPOSED: Final = 3
+"""The most inputs that are proposed for a value without a name."""
 _GLANCE: Final = 0.1
 """The seconds within which the previous program of a shell pipeline has usually written something."""
 _PATIENCE: Final = 2.0
@@ -74,17 +78,34 @@ def _check_is_something(text: str, pipe: "Pipe") -> None:
     Raises:
         InputError: the text seems to name an input; the advice says what to type.
     """
+    if Path(text).exists():
+        return
+    if text.startswith(("@", "[")):
+        raise _not_named(text, [f"{each}={text}" for each in _one_like(text, pipe)])
     found = _NEARLY_NAMED.fullmatch(text)
-    if found is None or Path(text).exists():
+    if found is None:
         return
     name, has_value = found[1] or "", found[2]
     value = (found[3] or "").removeprefix("=" if (has_value or "").startswith(":") else "")
     near = (name,) if name in pipe.inputs else near_names(name, pipe.inputs) if name else tuple(pipe.inputs)
     if not near or (not name and not has_value):
         return
-    wrong = InputError("input.invalid", f"{text!r} is neither a file nor NAME=VALUE", field="")
-    typed = [f"-i {each}={shlex.quote(value) if value else 'VALUE'}" for each in near]
-    raise wrong.with_report(advice=f"Type: {' or '.join(typed)}")
+    raise _not_named(text, [f"{each}={value or 'VALUE'}" for each in near])
+
+
+def _one_like(text: str, pipe: "Pipe") -> list[str]:
+    """The inputs that a value without a name may be for: a list for a JSON array, else any."""
+    lists = [name for name, slot in pipe.inputs.items() if slot.is_list and text.startswith("[")]
+    return (lists or [*pipe.inputs])[:_MOST_PROPOSED] or ["NAME"]
+
+
+def _not_named(text: str, meant: Sequence[str]) -> InputError:
+    """The refusal of a text that names no input, with what may be typed instead."""
+    detail = f"{text!r} is neither a file nor NAME=VALUE"
+    fault = Fault("input.invalid", detail, params={"field": "", GIVEN: text}, suggestions=tuple(meant))
+    wrong = InputError("input.invalid", detail, field="")
+    typed = " or ".join(f"-i {shlex.quote(each)}" for each in meant)
+    return wrong.with_report(faults=(fault,), advice=f"Type: {typed}")
 
 
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
