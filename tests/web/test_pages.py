@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
-from pipelex.cli.run.files import LEADING
-from pipelex.tooling.pages import cleaned
+from pipelex.cli.run.files import LEADING, saved_json
+from pipelex.storage import SavedFiles, StoredFile
+from pipelex.tooling.pages import cleaned, may_be_opened
 from tests.support.browser import CHROMIUM, WITHOUT, browser
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import write_project
@@ -214,6 +216,35 @@ def test_cleaning_takes_out_what_acts(text: str) -> None:
 def test_a_page_reaches_no_file_but_those_of_its_run(place: str) -> None:
     found = cleaned(f'<a href="{place}">x</a><img src="{place}">')
     assert not re.search("href|src", found), found
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.html", "a.HTM", "a.svg", "a.xhtml", "a.xht", "a.shtml", "a.mhtml", "a.xml", "a", "a.html.", "a%2Ehtml", "a.js"],
+)
+def test_a_page_links_to_no_file_that_could_act(name: str) -> None:
+    assert "href" not in cleaned(f'<a href="files/{name}">x</a><a href=" files/\t{name}">x</a>')
+    assert not may_be_opened(unquote(name))
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.PNG", "a%20b.docx", "a.html.txt", "report.xlsx"])
+def test_a_page_links_to_files_that_are_only_shown_or_saved(name: str) -> None:
+    assert f'href="files/{name}"' in cleaned(f'<a href="files/{name}">x</a>')
+
+
+def test_a_large_file_that_could_act_is_found_in_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    sizes = {"large 1.html": 9_000_000, "large.pdf": 9_000_000, "small.html": 10, "large.svg": 9_000_000}
+    for name, size in sizes.items():
+        (folder / name).write_bytes(b"x" * size)
+    saved = SavedFiles(folder, {StoredFile(f"pipelex-storage://{name}", name): name for name in sizes})
+    assert [(file["href"], "data" in file) for file in saved_json(saved)] == [
+        ("files/#large%201.html", False),
+        ("files/large.pdf", False),
+        ("files/small.html", True),
+        ("files/#large.svg", False),
+    ]
 
 
 def test_cleaning_leaves_the_files_of_the_run() -> None:

@@ -9,6 +9,7 @@ import hashlib
 import html
 import re
 from typing import Final
+from urllib.parse import unquote
 
 FILES: Final = "files"
 """The folder beside a page with the files of its run; a page shows files of no other folder."""
@@ -20,6 +21,12 @@ _BLANKS: Final = re.compile(r"[\x00-\x20\x7f-\xa0]+")
 _FILE: Final = rf"{FILES}/(?!(?:\.|%2e){{1,2}}$)[^/\\?#]+$"  # browsers read "\" as "/", and "%2e" as "."
 _LINKS: Final = re.compile(rf"https?:|mailto:|pipelex-storage:|#|{_FILE}", re.IGNORECASE)
 _PICTURES: Final = re.compile(rf"data:image/(?:png|jpeg|gif|webp|avif|bmp)[;,]|{_FILE}", re.IGNORECASE)
+_OPENED: Final = re.compile(
+    r"avif|bmp|csv|docx?|eml|epub|gif|heic|jpe?g|json|md|mp[34]|od[pst]|ogg|pdf|png|pptx?|tiff?|toml|tsv|txt|wav|web[mp]"
+    r"|xlsx?|ya?ml|zip",
+    re.IGNORECASE,
+)
+"""The extensions of files that a browser shows or saves. Others, such as HTML and SVG, could act when they are opened."""
 _SCHEMES: Final = {"data", "http", "https", "mailto", "pipelex-storage"}
 
 
@@ -35,11 +42,20 @@ def policy(script: str = "") -> str:
     return f"{_STRICT}; script-src 'sha256-{digest}'"
 
 
+def may_be_opened(name: str) -> bool:
+    """Whether a page may link to a file of its run, because the file does nothing when a browser opens it.
+
+    Args:
+        name: the file's name, or its path.
+    """
+    return _OPENED.fullmatch(name.rpartition(".")[2]) is not None
+
+
 def cleaned(text: str) -> str:
     """Untrusted HTML without scripts, styles, frames, forms, refreshes and anything else that acts or loads.
 
-    Links to web pages stay, for readers to follow. Pictures stay if they are inside the text or among the files of the
-    run.
+    Links to web pages stay, for readers to follow, and so do links to files of the run that do nothing when they are
+    opened. Pictures stay if they are inside the text or among the files of the run.
     """
     import nh3
 
@@ -51,7 +67,7 @@ def _kept(tag: str, attribute: str, value: str) -> str | None:
     if attribute == "src":
         return value if tag == "img" and _PICTURES.match(bare) else None
     if attribute in ("href", "cite"):
-        return value if _LINKS.match(bare) else None
+        return value if _LINKS.match(bare) and (not re.match(_FILE, bare) or may_be_opened(unquote(bare))) else None
     return value
 
 

@@ -22,7 +22,7 @@ from pipelex.config.own_files import OWN_FOLDER, open_own, write_own_text
 from pipelex.content.files.kinds import type_of_extension
 from pipelex.content.stuff import Absence, Json, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.tooling.pages import FILES, cleaned, leading_page, written_page
+from pipelex.tooling.pages import FILES, cleaned, leading_page, may_be_opened, written_page
 
 if TYPE_CHECKING:
     from pipelex.library import Library, LoadedLibrary, MethodTree, Pipe
@@ -302,7 +302,8 @@ _MOST_HELD: Final = 8_000_000
 def saved_json(saved: "SavedFiles") -> list[dict[str, Json]]:
     """The files that a run made, as its page lists them.
 
-    The page itself holds the bytes of small files: browsers refuse to download a file that lies beside a page.
+    The page itself holds the bytes of small files: browsers refuse to download a file that lies beside a page. A link to
+    a large one that could act when a browser opens it leads to the folder.
     """
     found: list[dict[str, Json]] = []
     room = _MOST_HELD
@@ -317,6 +318,8 @@ def saved_json(saved: "SavedFiles") -> list[dict[str, Json]]:
         if size <= room:
             room -= size
             file["data"] = f"data:{mime_type};base64,{base64.b64encode(path.read_bytes()).decode()}"
+        elif not may_be_opened(path.name):
+            file["href"] = f"{quote(saved.folder.name)}/#{quote(path.name)}"
         found.append(file)
     return found
 
