@@ -29,7 +29,7 @@ MISTAKES = [
     Mistake("greet.mthds", 2, ("is a method, not a command. Run it with: pipelex run greet.mthds",)),
     Mistake("methods", 2, ("Run it with: pipelex run methods",)),
     Mistake("runs lst", 2, ("Did you mean 'list'?",)),
-    Mistake("run greet.mthds --inptus x", 2, ("No such option: --inptus", "--inputs")),
+    Mistake("run greet.mthds --inptus x", 2, ("No such option: --inptus. Type: pipelex run greet.mthds --inputs x\n",)),
     Mistake("run greet.mthds -i", 2, ("requires an argument",)),
     Mistake(
         "run greet.mthds greet.mthds", 2, ("'greet.mthds' is one argument too many", "Type: pipelex run greet.mthds\n")
@@ -101,7 +101,7 @@ MISTAKES = [
     Mistake("trust greet.mthds", 2, ("trust is given to the project of the working directory",)),
     Mistake("trust list", 2, ("Type: pipelex trust --list",)),
     Mistake("run greet.mthds --timeout 5", 2, ("No such option: --timeout. Settings limit times", "call_timeout")),
-    Mistake("run greet.mthds --Durable", 2, ("No such option: --Durable", "--durable")),
+    Mistake("run greet.mthds --Durable", 2, ("No such option: --Durable. Type: pipelex run greet.mthds --durable\n",)),
     Mistake(
         "run greet.mthds name=A", 2, ("'name=A' is one argument too many", "Type: pipelex run greet.mthds -i name=A\n")
     ),
@@ -116,7 +116,7 @@ MISTAKES = [
     Mistake("run -i greet.mthds name=Ana", 2, ("'name=Ana' looks like an input", "METHOD.mthds -i name=Ana")),
     Mistake("run greet.mthds -m gpt-4o", 2, ("No such option: -m. A pipe's `model` names its model",)),
     Mistake("run greet.mthds --model gpt-4o", 2, ("`pipelex models` lists the names",)),
-    Mistake("validate greet.mthds --pipe greet", 2, ("Name the pipe itself: pipelex validate PIPE",)),
+    Mistake("validate greet.mthds --pipe greet", 2, ("Name the pipe itself: pipelex validate pipe greet -L .\n",)),
     Mistake("run greet.mthds -i name=Ana -o /proc/nowhere", 2, ("'/proc/nowhere' cannot be written",)),
     Mistake(
         "run greet.mthds/greet",
@@ -131,7 +131,12 @@ MISTAKES = [
         2,
         ("\n    pipelex validate pipe greet -L .\n", "\n    pipelex validate greet.mthds\n"),
     ),
-    Mistake("run --pipe greet", 2, ("Missing argument 'TARGET'",)),
+    Mistake(
+        "run --pipe greet", 2, ("Missing argument 'TARGET'. For example: pipelex run report.mthds -i inputs.toml\n",)
+    ),
+    Mistake("runs show", 2, ("Missing argument 'ID'. For example: pipelex runs show run-2026\n",)),
+    Mistake("validate --pipe=greet", 2, ("Name the pipe itself: pipelex validate pipe greet\n",)),
+    Mistake("models --tpe=llm", 2, ("Type: pipelex models --type=llm\n",)),
     Mistake("run greet.mthds -L nowhere", 2, ("no library directory 'nowhere'", "with --library-dir")),
     Mistake("run greet.mthds -i name=Ana --dynamic-output-concept Txt", 1, ("no concept 'Txt'", "did you mean Text")),
     Mistake("graph render nothing.json", 1, ("'nothing.json' cannot be read: No such file",)),
@@ -310,6 +315,22 @@ MISTAKES = [
     Mistake("run greet.mthds -i =Ana", 1, ("Type: pipelex run greet.mthds -i name=Ana",)),
     Mistake("run greet.mthds --inputs=name:Ana --dry-run", 1, ("run greet.mthds --inputs=name=Ana --dry-run\n",)),
     Mistake("run greet.mthds -i @gone.txt", 1, ("Type: pipelex run greet.mthds -i name=@gone.txt\n",)),
+    Mistake(
+        "run greet.mthds -i name=@lone/note.txt",
+        1,
+        ("did you mean 'lone/notes.txt'?", "Type: pipelex run greet.mthds -i name=@lone/notes.txt\n"),
+    ),
+    Mistake(
+        "run greet.mthds -i name=@lone --dry-run",
+        1,
+        ("'lone' is a folder, not a file", "\n    pipelex run greet.mthds -i name=@lone/notes.txt --dry-run\n"),
+    ),
+    Mistake("run greet.mthds -i name=@empty", 1, ("'empty' is a folder, not a file",)),
+    Mistake(
+        "run greet.mthds -i name=@zzz",
+        1,
+        ("Name a file that is there; a relative path starts at the working directory.",),
+    ),
     Mistake("run greet.mthds -i name=@", 1, ("no file is named after the @",)),
     Mistake("run greet.mthds -i greet.mthds", 1, ("is a method, not a file of inputs", "-i name=@greet.mthds")),
     Mistake("run greet.mthds -i https://x.test/a.json", 1, ("is an address", "fetch it first: -i a.json")),

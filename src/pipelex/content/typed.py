@@ -20,7 +20,7 @@ from pipelex.content.files.text import TO_UTF8, decoded
 from pipelex.content.inputs import ConceptView, InputSlot, PlacedInputs
 from pipelex.content.structure import AnyShape, ContentError, ObjectShape, parse_scalar
 from pipelex.content.stuff import Json
-from pipelex.errors import Fault, InputError, Location, PipelexError
+from pipelex.errors import Fault, InputError, Location, PipelexError, near_names
 
 STDIN: Final = "-"
 _NAMED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
@@ -30,6 +30,9 @@ _QUOTES: Final = (
     "JSON needs double quotes around names and texts, and a shell needs single quotes around all of it: "
     """-i {name}='{{"…": "…"}}'. From a file: -i {name}=@{name}.json"""
 )
+_CHECK_PATH: Final = "Name a file that is there; a relative path starts at the working directory."
+_MOST_MEANT: Final = 3
+"""The most files that are proposed in place of a path that names none."""
 _NO_PARAMS: Final[Mapping[str, Json]] = {}
 
 
@@ -160,7 +163,17 @@ class TypedInputs:
             hint = "; a text that begins with @ is written @@" if native in _TEXTS else ""
             if "://" in named:
                 hint = "; @ names a file on this machine: give the URL of an image or a document without @, and download a text first"
-            raise _refused(refused.code, f"the input '{name}': {refused}{hint}", name, refused.params) from None
+            near = () if "://" in named else _meant_instead(named, self.folder)
+            if near:
+                hint = f"; did you mean {' or '.join(map(repr, near))}?"
+            raise _refused(
+                refused.code,
+                f"the input '{name}': {refused}{hint}",
+                name,
+                refused.params,
+                advice=None if near or refused.code != "input.reference_not_found" else _CHECK_PATH,
+                suggestions=tuple(f"@{each}" for each in near),
+            ) from None
         suffix = path.suffix.lower()
         if native in _FILES and suffix not in TYPES:
             return ([str(path)] if slot.is_list else str(path)), path.parent
@@ -249,11 +262,31 @@ class TypedInputs:
             raise _refused("input.invalid", detail, name, {"field": ""}, advice=advice) from None
 
 
+def _meant_instead(named: str, folder: Path) -> tuple[str, ...]:
+    """The files that may be meant by the path of a folder, or of a file that does not exist."""
+    path = folder / named
+    try:
+        if path.is_dir():
+            names = sorted(file.name for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+            return tuple(str(Path(named) / name) for name in names[:_MOST_MEANT])
+        near = near_names(path.name, (file.name for file in path.parent.iterdir() if file.is_file()), most=_MOST_MEANT)
+    except (OSError, ValueError):
+        return ()
+    return () if path.exists() else tuple(str(Path(named).with_name(name)) for name in near)
+
+
 def _refused(
-    code: str, detail: str, name: str, params: Mapping[str, Json] = _NO_PARAMS, advice: str | None = None
+    code: str,
+    detail: str,
+    name: str,
+    params: Mapping[str, Json] = _NO_PARAMS,
+    advice: str | None = None,
+    suggestions: tuple[str, ...] = (),
 ) -> InputError:
     location = Location(input=name)
     error = InputError(code, detail, input=name, **params)
     return error.with_report(
-        location=location, faults=(Fault(code, detail, location, params={"input": name, **params}),), advice=advice
+        location=location,
+        faults=(Fault(code, detail, location, params={"input": name, **params}, suggestions=suggestions),),
+        advice=advice,
     )

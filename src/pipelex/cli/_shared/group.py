@@ -84,11 +84,22 @@ def help_record(parameter: Any, ctx: Any) -> tuple[str, str]:
 
 
 def _write_examples(epilog: str | None, path: str, others: Sequence[str], formatter: Any) -> None:
-    own = [line for line in (epilog or "").splitlines() if is_example(line, path, others)]
+    own = _own_examples(epilog, path, others)
     if own:
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_text("\n".join(["\b", "Examples:", *own]))
+
+
+def _own_examples(epilog: str | None, path: str, others: Sequence[str]) -> list[str]:
+    return [line for line in (epilog or "").splitlines() if is_example(line, path, others)]
+
+
+def first_example(ctx: Any) -> str | None:
+    """The first command line of a command's help; None if the help has none."""
+    siblings = ctx.parent.command.list_commands(ctx.parent) if ctx.parent is not None else ()
+    own = _own_examples(ctx.command.epilog, ctx.command_path, siblings)
+    return own[0].strip() if own else None
 
 
 def is_example(line: str, path: str, siblings: Sequence[str]) -> bool:

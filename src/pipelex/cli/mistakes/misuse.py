@@ -2,14 +2,19 @@
 
 import io
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 from typer.exceptions import TyperException
 
 from pipelex.cli._shared.console import json_text, say, say_whole
+from pipelex.cli._shared.group import first_example
 from pipelex.cli._shared.keys import ARGS_KEY, JSON_KEY
+from pipelex.cli._shared.targets import BUNDLE_SUFFIXES
 from pipelex.cli.mistakes.retyped import advised
 from pipelex.cli.mistakes.surplus import surplus_told
 from pipelex.errors import ErrorReport, near_names
@@ -32,15 +37,14 @@ def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> int:
 def _with_meant(wrong: TyperException, meta: Mapping[str, Any]) -> str:
     """The message about an option or argument that the command does not have, with what the user may have meant."""
     context, option = getattr(wrong, "ctx", None), getattr(wrong, "option_name", "")
-    proposed = getattr(wrong, "possibilities", None)
-    if proposed:
-        setattr(wrong, "possibilities", [each for each in proposed if _is_near(option, each)])  # noqa: B010 of no public type
-    is_unknown = wrong.message.startswith("No such option")
-    if is_unknown and (command := _with_options_last(context, meta.get(ARGS_KEY, ()))) is not None:
-        setattr(wrong, "possibilities", [])  # noqa: B010 of no public type
-        return f"{option} comes after the command. {advised([command])}"
-    if is_unknown and (elsewhere := _set_elsewhere(option.lower(), getattr(context, "command_path", ""))):
-        return f"{wrong.message}. {elsewhere}"
+    if context is not None and wrong.message.startswith("No such option"):
+        near = [each for each in getattr(wrong, "possibilities", None) or () if _is_near(option, each)]
+        told = _unknown_option(context, option, near, meta.get(ARGS_KEY, ()))
+        setattr(wrong, "possibilities", near if told is None else [])  # noqa: B010 of no public type
+        return wrong.message if told is None else told
+    is_missing = context is not None and not wrong.message and wrong.format_message().startswith("Missing argument")
+    if is_missing and (example := first_example(context)) is not None:
+        return f"For example: {example}"
     if context is not None and wrong.message.startswith("Got unexpected extra argument"):
         return surplus_told(context, meta) or wrong.message
     return wrong.message
@@ -58,6 +62,32 @@ _MODELS: Final = (
 )
 
 
+def _unknown_option(context: Any, option: str, near: Sequence[str], args: Sequence[str]) -> str | None:
+    """What to tell about an option that the command does not have; None if nothing is known of it.
+
+    Args:
+        context: the context of the command.
+        option: the option's name, as it was typed.
+        near: the options of the command that may have been meant.
+        args: all arguments as they were typed.
+    """
+    told = f"No such option: {option}. "
+    if (command := _with_options_last(context, args)) is not None:
+        return f"{option} comes after the command. {advised([command])}"
+    if (elsewhere := _set_elsewhere(option.lower(), context.command_path, args)) is not None:
+        return told + elsewhere
+    meant = [each for each in near if each == option.lower()] or near
+    if len(meant) != 1:
+        return None
+    spelt = [_renamed(word, option, meant[0]) for word in args]
+    return None if spelt == [*args] else f"{told}{advised([spelt])}"
+
+
+def _renamed(word: str, option: str, meant: str) -> str:
+    name, equals, value = word.partition("=")
+    return f"{meant}{equals}{value}" if name == option else word
+
+
 def _with_options_last(context: Any, args: Sequence[str]) -> list[str] | None:
     """The command line with all that precedes a command's name put behind it; None if no command is named so late."""
     start = len(context.command_path.split()) - 1
@@ -72,15 +102,23 @@ def _with_options_last(context: Any, args: Sequence[str]) -> list[str] | None:
     return [*before, *own, *behind[place:], *moved]
 
 
-def _set_elsewhere(option: str, command: str) -> str | None:
+def _set_elsewhere(option: str, command: str, args: Sequence[str]) -> str | None:
     """Where to set what an unknown option seems to be about; None if nothing is known of it."""
     if "timeout" in option:
         return _TIMES
     if option in ("-m", "--model", "--llm") and not command.endswith("init"):
         return _MODELS
     if option == "--pipe" and "validate" in command:
-        return "Name the pipe itself: pipelex validate PIPE"
+        return f"Name the pipe itself: {_validation_of_pipe(args)}"
     return None
+
+
+def _validation_of_pipe(args: Sequence[str]) -> str:
+    """The command that validates the pipe that `--pipe` names, in the folder of the bundle beside it."""
+    named = [after for before, after in pairwise([*args, ""]) if before == "--pipe"]
+    pipe = next((word[7:] for word in args if word.startswith("--pipe=")), named[0] if named else "PIPE")
+    folder = next((Path(word).parent for word in args if word.endswith(BUNDLE_SUFFIXES)), None)
+    return shlex.join(["pipelex", "validate", "pipe", pipe, *(() if folder is None else ("-L", str(folder)))])
 
 
 def _is_near(typed: str, option: str) -> bool:

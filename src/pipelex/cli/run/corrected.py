@@ -60,6 +60,9 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
         return None
     if GIVEN in faults[0].params:
         return advised(_regiven(args, str(faults[0].params[GIVEN]), each) for each in faults[0].suggestions)
+    if faults[0].code in ("input.reference_not_found", "input.file_unreadable") and faults[0].suggestions:
+        name = str(faults[0].params["input"])
+        return advised(_with_values(args, {name: each}) for each in faults[0].suggestions)
     if not unexpected and not missing:
         return wrong.report.advice or _with_examples(args, faults, pipe, library)
     renamed = {name: near[0] for name, near in unexpected.items() if near}
