@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipelex.inference.documents.archive import settled
-from pipelex.inference.documents.templates import TAG, WHOLE_TAG, check_cell, rendered
+from pipelex.inference.documents.templates import TAG, check_cell, rendered, whole_tags
 from pipelex.inference.documents.xlsx import set_value
 from pipelex.pipes.effects.requests import DocumentRequest
 
@@ -43,7 +43,7 @@ def _fill_sheet(request: DocumentRequest, sheet: "Worksheet") -> None:
     lines: list[str] = []
     for number, row in enumerate(rows):
         texts = [cell.value if isinstance(cell.value, str) else None for cell in row]
-        whole = [match for text in texts if text is not None for match in WHOLE_TAG.findall(text)]
+        whole = [match for text in texts if text is not None for match in whole_tags(text)]
         if any(kind == "tr" for kind, _ in whole):
             lines.append("".join(f"{{%{body}%}}" for kind, body in whole if kind == "tr"))
             continue

@@ -6,10 +6,10 @@ as in every other template of a method. `sheets` fills in Excel files.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zipfile import BadZipFile, ZipFile
 
 from pipelex.errors.archives import OversizedArchive, check_archive
@@ -29,11 +29,14 @@ _PARTS: Final = {
 }
 TAG: Final = re.compile(r"\{\{|\{%|\{#")
 """The beginning of a tag in a template."""
-WHOLE_TAG: Final = re.compile(r"\{%(p|tr)\s(.*?)%\}", re.DOTALL)
+_WHOLE_TAG: Final = re.compile(r"\{%(p|tr)\s(.*?)%\}", re.DOTALL)
 """A tag that replaces the whole paragraph or row around it."""
 _BLOCK: Final = re.compile(
     r"\{%(?:tr|p)?[-+]?\s*(end)?(for|if|macro|call|filter|with|autoescape|raw)\b.*?%\}", re.DOTALL
 )
+_BEGINS: Final = ("{{", "{%", "{#")
+_ENDS: Final = ("}}", "%}", "#}")
+_WRITTEN_TAG: Final = re.compile(r"(?:\{\{|\{%|\{#).*?(?:\}\}|%\}|#\})", re.DOTALL)
 _SHOWN: Final = 60
 """The length to which the text of a cell is cut in messages."""
 _QUOTES: Final = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'"})
@@ -98,7 +101,7 @@ def check_cell(text: str, place: str) -> None:
         PipelexError: the cell has such a block.
     """
     depth = 0
-    blocks = list(_BLOCK.finditer(text))
+    blocks = list(_BLOCK.finditer(up_to_last(text, "%}")))
     for tag in blocks:
         depth += -1 if tag[1] else 1
         if depth < 0:
@@ -110,6 +113,19 @@ def check_cell(text: str, place: str) -> None:
             f" {{%tr {shown[2]} … %}} in a row of its own above them, and {{%tr end{shown[2]} %}} in a row of its own"
             " below them"
         )
+
+
+def whole_tags(text: str) -> list[tuple[str, str]]:
+    """The tags of a text that replace the whole paragraph or row around it: the kind and the body of each."""
+    return _WHOLE_TAG.findall(up_to_last(text, "%}"))
+
+
+def up_to_last(text: str, *ends: str) -> str:
+    """The text up to the last of these ends of tags.
+
+    Every tag that begins in it has an end. Behind it, looking for the end of each tag would take quadratic time.
+    """
+    return text[: max(text.rfind(end) + len(end) if end in text else 0 for end in ends)]
 
 
 # --- Word and PowerPoint ----------------------------------------------------------------------------------------------
@@ -142,7 +158,8 @@ def _filled_part(request: DocumentRequest, content: bytes) -> bytes:
     if TAG.search(text) is None:
         return content
     # Serializing the XML has escaped the text of tags, too.
-    text = re.sub(r"(\{\{|\{%|\{#)(.*?)(\}\}|%\}|#\})", _unescaped, text, flags=re.DOTALL)
+    tagged = up_to_last(text, *_ENDS)
+    text = _WRITTEN_TAG.sub(_unescaped, tagged) + text[len(tagged) :]
     filled_text = rendered(request, text, category="html")
     try:
         found = etree.fromstring(filled_text.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
@@ -165,36 +182,47 @@ def _named(root: "_Element", name: str) -> Iterator["_Element"]:
 def _gather(paragraph: "_Element") -> None:
     """Move the text of a tag that Word has spread over several runs into the first of them."""
     texts = [element for element in _named(paragraph, "t") if _owner(element) is paragraph]
-    whole = "".join(element.text or "" for element in texts)
-    if TAG.search(whole) is None:
+    pieces = [element.text or "" for element in texts]
+    if TAG.search("".join(pieces)) is None:
         return
-    open_at: Any = None
-    for element in texts:
-        text = (element.text or "").translate(_QUOTES) if TAG.search(whole) else element.text or ""
-        if open_at is not None:
-            open_at.text += text
-            element.text = ""
-        else:
-            element.text = text
-        keeper = element if open_at is None else open_at
-        open_at = keeper if _is_open(keeper.text or "") else None
+    elements = iter(texts)
+    for group in tag_groups(piece.translate(_QUOTES) for piece in pieces):
+        first, *others = [next(elements) for _ in group]
+        first.text = "".join(group)
+        for other in others:
+            other.text = ""
+
+
+def tag_groups(pieces: Iterable[str]) -> Iterator[list[str]]:
+    """The pieces of a text in groups, so that no tag begins in one group and ends in another."""
+    group: list[str] = []
+    is_open, last = False, ""
+    for piece in pieces:
+        group.append(piece)
+        seen = last + piece  # a mark may begin in one piece and end in the next
+        begun, ended = _last(seen, _BEGINS), _last(seen, _ENDS)
+        is_open = begun > ended if max(begun, ended) >= 0 else is_open
+        last = seen[-1:]
+        if not is_open and last != "{":
+            yield group
+            group, last = [], ""
+    if group:
+        yield group
+
+
+def _last(text: str, marks: Sequence[str]) -> int:
+    """The place of the last of some marks in a text; -1 if it has none."""
+    return max(text.rfind(mark) for mark in marks)
 
 
 def _owner(element: "_Element") -> "_Element | None":
     return next((above for above in element.iterancestors() if str(above.tag).rpartition("}")[2] == "p"), None)
 
 
-def _is_open(text: str) -> bool:
-    """Whether the text contains the beginning of a tag, but not its end."""
-    begun = max(text.rfind("{{"), text.rfind("{%"), text.rfind("{#"))
-    ended = max(text.rfind("}}"), text.rfind("%}"), text.rfind("#}"))
-    return begun > ended or text.endswith("{")
-
-
 def _replace(element: "_Element", kind: str) -> None:
     """Replace a paragraph or a row with the `{%p … %}` or `{%tr … %}` tags in it."""
     text = "".join(inner.text or "" for inner in _named(element, "t"))
-    tags = [f"{{%{body}%}}" for found, body in WHOLE_TAG.findall(text) if found == kind]
+    tags = [f"{{%{body}%}}" for found, body in whole_tags(text) if found == kind]
     parent = element.getparent()
     if not tags or parent is None:
         return
