@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pipelex.runner import Method, Pipelex
 
 BUNDLE_SUFFIXES = (".mthds", ".plx")
+_OTHER_SUFFIXES = (".toml", ".json", ".yaml", ".yml", ".md", ".txt")
+"""Endings of files that a bundle may be taken for."""
 MANIFEST = "METHODS.toml"
 
 
@@ -135,7 +137,8 @@ def _bundles_like(name: str) -> tuple[str, ...]:
         for entry in Path().iterdir()
         if entry.suffix in BUNDLE_SUFFIXES or (entry.is_dir() and any(entry.glob(f"*{BUNDLE_SUFFIXES[0]}")))
     }
-    return tuple(there[stem] for stem in near_names(name, there))
+    meant = Path(name).stem if Path(name).suffix in _OTHER_SUFFIXES else name
+    return tuple(there[stem] for stem in near_names(meant, there))
 
 
 def method_target(name: str, pipe: str | None, library_dirs: Sequence[Path], config_dirs: Sequence[Path]) -> Target:

@@ -42,7 +42,9 @@ def _with_meant(wrong: TyperException, meta: Mapping[str, Any]) -> str:
         told = _unknown_option(context, option, near, meta.get(ARGS_KEY, ()))
         setattr(wrong, "possibilities", near if told is None else [])  # noqa: B010 of no public type
         return wrong.message if told is None else told
-    is_missing = context is not None and not wrong.message and wrong.format_message().startswith("Missing argument")
+    is_missing = (
+        context is not None and not wrong.message and re.fullmatch(r"Missing argument '\S+'\.", wrong.format_message())
+    )
     if is_missing and (example := first_example(context)) is not None:
         return f"For example: {example}"
     if context is not None and wrong.message.startswith("Got unexpected extra argument"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from pipelex.cli._shared.group import argument_name
+from pipelex.cli._shared.group import TargetGroup, argument_name
 from pipelex.cli._shared.keys import ARGS_KEY, OWN_ARGS_KEY
 from pipelex.cli._shared.targets import BUNDLE_SUFFIXES
 from pipelex.cli.mistakes.retyped import advised
@@ -23,6 +23,8 @@ _OTHERS: Final = {
 """Commands that take no argument → what to type if they are given one."""
 _READ_BY: Final = {".json": "-i", ".toml": "-i", ".yaml": "-i", ".yml": "-i", ".csv": "--inputs-csv"}
 """The kinds of files that hold inputs → the option that reads them."""
+_NAMED: Final = re.compile(r"^([A-Za-z_]\w*)\s*(?:=|:(?!//))\s*")
+"""The beginning of a text that gives an input its value, however it is spaced."""
 _MOST_READ: Final = 1_000_000
 """The characters of a file that are searched for a pipe."""
 
@@ -92,8 +94,8 @@ def _without(own: Sequence[str], extra: Sequence[str]) -> list[str]:
 
 def _as_command(line: _TooLong) -> str | None:
     """The name of a command, behind options that belong to it."""
-    parent = line.context.parent
-    if parent is None or line.first is None or line.first not in getattr(parent.command, "commands", ()):
+    parent, is_short = line.context.parent, line.context.command.name == TargetGroup.short_form
+    if not is_short or line.first is None or line.first not in parent.command.commands:
         return None
     place = line.own.index(line.first)
     command = [*line.path, line.first, *line.own[place + 1 :], *line.own[:place]]
@@ -108,21 +110,28 @@ def _as_option(line: _TooLong) -> str | None:
         (word,) = line.extra
         if each.is_flag and f"--{word}" in each.opts:
             return f"it is an option. {advised([line.typed(f'--{word}')])}"
-        if word in get_args(getattr(getattr(each, "type_descriptor", None), "annotation", None)):
+        if word in _choices(each):
             return f"it is given with {each.opts[0]}. {advised([line.typed(each.opts[0], word)])}"
     return None
+
+
+def _choices(parameter: Any) -> tuple[str, ...]:
+    """The values that a parameter takes; none if it takes any."""
+    return get_args(getattr(getattr(parameter, "type_descriptor", None), "annotation", None))
 
 
 def _as_inputs(line: _TooLong) -> str | None:
     """Inputs without their option, a text of several words without quotes, or a file of inputs."""
     if not line.takes("--inputs"):
         return None
-    if all(re.match(r"\w+=", each) for each in line.extra):
-        options = [part for each in line.extra for part in ("-i", each)]
+    if all(_NAMED.match(each) for each in line.extra):
+        options = [part for each in line.extra for part in ("-i", _NAMED.sub(r"\1=", each))]
         return f"an input is given with -i. {advised([line.typed(*options)])}"
     end = len(line.own) - len(line.extra)
     if end > 1 and [*line.own[end:]] == [*line.extra] and line.own[end - 2] in ("-i", "--inputs"):
-        text = " ".join(line.own[end - 1 :])
+        text = _NAMED.sub(r"\1=", " ".join(line.own[end - 1 :]))
+        if " " not in text:
+            return f"no space belongs around the =. {advised([[*line.path, *line.own[: end - 1], text]])}"
         return f"a value with spaces needs quotes. {advised([[*line.path, *line.own[: end - 1], text]])}"
     option = _READ_BY.get(Path(line.extra[0]).suffix) if len(line.extra) == 1 else None
     if option is not None and line.takes(option):
@@ -174,7 +183,9 @@ def _as_others_of_its_kind(line: _TooLong) -> str | None:
     """Things of which the command takes one at a time."""
     if line.first is None or (_is_method(str(line.first)) and not all(_is_method(each) for each in line.extra)):
         return None
-    commands = [line.typed(), *(_instead(line, word) for word in line.extra)]
+    (argument,) = (each for each in line.context.command.get_params(line.context) if each.param_type_name == "argument")
+    allowed = _choices(argument)
+    commands = [line.typed(), *(_instead(line, word) for word in line.extra if not allowed or word in allowed)]
     return f"`{line.context.command_path}` takes one at a time. {advised(commands)}"
 
 

@@ -1,9 +1,11 @@
 """Advice if inputs are missing or misspelt: the command as it was typed, with the inputs corrected."""
 
 import json
+import re
 import shlex
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -36,10 +38,11 @@ def corrected(ctx: typer.Context, pipe: "Pipe", library: "Library") -> Generator
     try:
         yield
     except PipelexError as wrong:
-        advice = _advice(ctx.meta.get(ARGS_KEY, ()), wrong, pipe, library)
+        args: Sequence[str] = ctx.meta.get(ARGS_KEY, ())
+        advice = _advice(args, wrong, pipe, library) or wrong.report.advice
         if advice is None:
             raise
-        raise wrong.with_report(advice=advice) from None
+        raise wrong.with_report(advice=advice.replace(" TARGET", f" {_target(args)}")) from None
 
 
 def with_inputs_of(args: Sequence[str], file: Path) -> list[str]:
@@ -65,6 +68,8 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
         return advised(_with_values(args, {name: each}) for each in faults[0].suggestions)
     if not unexpected and not missing:
         return wrong.report.advice or _with_examples(args, faults, pipe, library)
+    if missing and (parted := _parted(args, missing)) != [*args]:
+        return advised([parted])
     renamed = {name: near[0] for name, near in unexpected.items() if near}
     unknown = [name for name in unexpected if name not in renamed]
     if len(unknown) == len(missing) == 1:  # whatever it is called, it is probably the one that is missing
@@ -82,6 +87,27 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
     if any(_is_large(pipe.inputs[name], library) for name in lacking):
         lines.append("`pipelex build inputs TARGET` writes a file with a made-up value for each input.")
     return "\n".join(lines)
+
+
+def _target(args: Sequence[str]) -> str:
+    """The method, and the pipe of it, as `pipelex build inputs` takes them; a placeholder if they are not known."""
+    if args[:1] != ["run"] or len(args) < 2 or args[1].startswith("-"):
+        return "TARGET"
+    words = args[1:3] if args[1] in ("bundle", "pipe", "method") else args[1:2]
+    pipe = next((after for before, after in pairwise(args) if before == "--pipe"), None)
+    return shlex.join([*words, *(() if pipe is None else ("--pipe", pipe))])
+
+
+def _parted(args: Sequence[str], names: Collection[str]) -> list[str]:
+    """The arguments with several inputs that are joined by commas given one by one."""
+    joint = re.compile(rf",\s*(?=(?:{'|'.join(map(re.escape, names))})=)")
+    found = list[str]()
+    for before, text in zip(["", *args], args, strict=False):
+        prefix, value = _option_value(before, text)
+        first, *others = [text] if value is None or value.lstrip().startswith("{") else joint.split(value)
+        found.append(text if not others else f"{prefix}{first}")
+        found += [part for each in others for part in ("-i", each)]
+    return found
 
 
 def _with_examples(args: Sequence[str], faults: Sequence[Fault], pipe: "Pipe", library: "Library") -> str | None:
