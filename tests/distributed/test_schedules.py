@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import Schedule, ScheduleActionStartWorkflow
 from temporalio.common import SearchAttributeKey
 
 from pipelex.durable.jobs import PipeJob
@@ -205,6 +206,41 @@ async def test_encrypted_arguments_are_read_by_every_run(
             await schedules.trigger(id_)
             assert await texts_of(app, schedules, id_, 1) == ["Hi"]
             await schedules.delete(id_)
+
+
+_UNREADABLE: dict[str, list[Any]] = {
+    "none": [],
+    "text": ["no job"],
+    "object": [{"call": 3}, "no crate"],
+    "three": ["a job", "a crate", "and more"],
+    "lists": [[[[]]], []],
+}
+
+
+@pytest.mark.parametrize("what", _UNREADABLE)
+async def test_a_schedule_that_something_else_made_hides_no_other(project: Project, what: str) -> None:
+    ours, theirs = (f"{name}-{project.root.name}" for name in ("ours", "theirs"))
+    async with project.app() as app:
+        schedules = await made(app, project.method(GREET), ours)
+        client = await client_of(app)
+        action = ScheduleActionStartWorkflow("PipeLLM", args=_UNREADABLE[what], id=theirs, task_queue="none")
+        await client.create_schedule(theirs, Schedule(action=action, spec=NEVER.spec()))
+        try:
+
+            async def pipes() -> list[str]:
+                shown = {view.id: view.pipe for view in await schedules.list()}
+                return [shown[id_] for id_ in (ours, theirs)] if {ours, theirs} <= shown.keys() else []
+
+            assert await until(pipes, 30) == ["harbour.greet", ""]
+            assert (await schedules.show(theirs)).pipe_type == "PipeLLM"
+            with pytest.raises(
+                PipelexError, match=f"the arguments of the schedule '{theirs}' cannot be read"
+            ) as caught:
+                await schedules.call(theirs)
+            assert caught.value.code == "request.malformed"
+        finally:
+            for id_ in (ours, theirs):
+                await schedules.delete(id_)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from pipelex.temporal.client.submit import submit
 from pipelex.temporal.client.timing.times import FIELDS, OVERLAPS, Overlap, Timing, invalid
 from pipelex.temporal.codec import stored_above
 from pipelex.temporal.workflow import observability
+from pipelex.temporal.workflow.refusals import malformed
 
 SCHEDULE: Final = "pipelex_schedule"
 """The memo field of an entry workflow that holds the id of its schedule."""
@@ -190,10 +191,19 @@ class Schedules:
             raise _refused(refused, "") from None
         found: list[ScheduleView] = []
         for id_ in ids:
-            described = await self._handle(id_).describe()
-            if _is_ours(described):
+            described = await self._found(id_)
+            if described is not None and _is_ours(described):
                 found.append(await self._view(described))
         return found
+
+    async def _found(self, id_: str) -> ScheduleDescription | None:
+        """A schedule's description; None if it was deleted meanwhile."""
+        try:
+            return await self._handle(id_).describe()
+        except RPCError as refused:
+            if refused.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise _refused(refused, id_) from None
 
     async def pause(self, id_: str, note: str) -> None:
         """Pause a schedule, so that it starts no runs."""
@@ -212,10 +222,10 @@ class Schedules:
         """The call that each run of a schedule makes."""
         described: ScheduleDescription = await self._told(id_, self._handle(id_).describe())
         action = _action_of(described)
-        job, crate = await self._arguments(action)
+        job, library = await self._arguments(id_, action)
         pairs = [*_pairs(action), SearchAttributePair(observability.PIPELINE_RUN_ID, id_)]
         owner = owner_of(job.run or observability.identity(pairs), id_)
-        return ScheduledCall(linked_libraries().get(crate), job, owner, self._set_with(action, job.call))
+        return ScheduledCall(library, job, owner, self._set_with(action, job.call))
 
     def _set_with(self, action: ScheduleActionStartWorkflow, call: PipeCall) -> Attributes:
         """The user's own attributes of a schedule, without those that follow from its inputs or the configuration."""
@@ -279,19 +289,34 @@ class Schedules:
         action.static_summary, action.static_details = summary, details
         return action
 
-    async def _arguments(self, action: ScheduleActionStartWorkflow) -> tuple[PipeJob, bytes]:
+    async def _arguments(self, id_: str, action: ScheduleActionStartWorkflow) -> tuple[PipeJob, Library]:
+        """The job and the library of a schedule's runs.
+
+        Raises:
+            PipelexError: this client does not have the key, or something else made the schedule.
+        """
         payloads = [each for each in action.args if isinstance(each, Payload)]
-        job, crate = await self._client.data_converter.decode(payloads[:2], [PipeJob, RawValue])
-        return cast("PipeJob", job), cast("RawValue", crate).payload.data
+        try:
+            if len(payloads) < 2:
+                raise ValueError("a job and a crate are expected")
+            job, crate = await self._client.data_converter.decode(payloads[:2], [PipeJob, RawValue])
+            library = linked_libraries().get(cast("RawValue", crate).payload.data)
+        except (ValueError, TypeError, RuntimeError, RecursionError) as unreadable:
+            raise malformed(
+                f"the arguments of the schedule '{id_}' cannot be read: {str(unreadable).partition(chr(10))[0]}",
+                "invalid_argument",
+                f"`pipelex schedule update {id_} …` writes them anew.",
+            ) from None
+        return cast("PipeJob", job), library
 
     async def _view(self, described: ScheduleDescription) -> ScheduleView:
         schedule, info = described.schedule, described.info
         action = _action_of(described)
         call: PipeCall | None = None
         fingerprint = ""
-        with suppress(PipelexError):  # this client does not have the key
-            job, crate = await self._arguments(action)
-            call, fingerprint = job.call, linked_libraries().get(crate).crate.fingerprint[:12]
+        with suppress(PipelexError):
+            job, library = await self._arguments(described.id, action)
+            call, fingerprint = job.call, library.crate.fingerprint[:12]
         prefix = self._cluster.id_prefix
         starts = [
             (each.started_at, each.action.workflow_id.removeprefix(prefix))
@@ -311,7 +336,7 @@ class Schedules:
             {} if call is None else {name: stuff.content for name, stuff in call.inputs.items()},
             schedule.state.paused,
             schedule.state.note or "",
-            next(name for name, policy in OVERLAPS.items() if policy == schedule.policy.overlap),
+            next((name for name, policy in OVERLAPS.items() if policy == schedule.policy.overlap), ""),
             schedule.spec.time_zone_name or "UTC",
             _times(schedule.spec),
             info.next_action_times[:5],
