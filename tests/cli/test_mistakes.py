@@ -24,11 +24,11 @@ class Mistake:
 
 MISTAKES = [
     # the command itself
-    Mistake("rnu greet.mthds", 2, ("No such command 'rnu'. Did you mean 'run'",)),
+    Mistake("rnu greet.mthds", 2, ("No such command 'rnu'. Did you mean 'run'? Type: pipelex run greet.mthds\n",)),
     Mistake("validat", 2, ("Did you mean 'validate'?",)),
     Mistake("greet.mthds", 2, ("is a method, not a command. Run it with: pipelex run greet.mthds",)),
     Mistake("methods", 2, ("Run it with: pipelex run methods",)),
-    Mistake("runs lst", 2, ("Did you mean 'list'?",)),
+    Mistake("runs lst", 2, ("Did you mean 'list'? Type: pipelex runs list\n",)),
     Mistake("run greet.mthds --inptus x", 2, ("No such option: --inptus. Type: pipelex run greet.mthds --inputs x\n",)),
     Mistake("run greet.mthds -i", 2, ("requires an argument",)),
     Mistake(
@@ -78,7 +78,11 @@ MISTAKES = [
     Mistake("RUN greet.mthds", 2, ("No such command 'RUN'. Did you mean 'pipelex run'?",)),
     Mistake("help", 2, ("Did you mean 'pipelex --help'?",)),
     Mistake("version", 2, ("Did you mean 'pipelex --version'?",)),
-    Mistake("check greet.mthds", 2, ("Did you mean 'pipelex validate'?",)),
+    Mistake("check greet.mthds", 2, ("Did you mean 'pipelex validate'? Type: pipelex validate greet.mthds\n",)),
+    Mistake("check", 2, ("No such command 'check'. Did you mean 'pipelex validate'?\n",)),
+    Mistake("help run", 2, ("Type: pipelex run --help\n",)),
+    Mistake("exec greet.mthds -i name=Ana", 2, ("Type: pipelex run greet.mthds -i name=Ana\n",)),
+    Mistake("greet.mthds -i name=Ana", 2, ("Run it with: pipelex run greet.mthds -i name=Ana\n",)),
     Mistake("run greet.mthds --local --durable", 2, ("Error: --local contradicts --durable",)),
     Mistake("run greet.mthds --durable --graph --no-graph", 2, ("--graph contradicts --no-graph",)),
     Mistake("run greet.mthds --durable --detach --save-csv a.csv", 2, ("--detach contradicts --save-csv",)),

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, NoReturn
@@ -38,7 +39,10 @@ Examples:
   pipelex validate report.mthds"""
 
 
-_MEANT = {"help": "--help", "version": "--version", "list": "runs", "check": "validate", "test": "validate"}
+_MEANT = {
+    "help": "--help", "version": "--version", "list": "runs", "ls": "runs", "check": "validate", "test": "validate",
+    "verify": "validate", "exec": "run", "execute": "run", "start": "run", "create": "new", "format": "fmt",
+}  # fmt: skip
 """Words that are not commands → the command or option that the user probably means."""
 
 
@@ -95,10 +99,14 @@ class PipelexGroup(LazyGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """See base class; if a method was typed instead of a command, the message says how to run it."""
         if args[0] not in self.commands and (args[0].endswith((".mthds", ".plx")) or os.path.isdir(args[0])):
-            raise Misuse(f"'{args[0]}' is a method, not a command. Run it with: pipelex run {args[0]}")
+            raise Misuse(
+                f"'{args[0]}' is a method, not a command. Run it with: {shlex.join(['pipelex', 'run', *args])}"
+            )
         meant = _MEANT.get(args[0].lower(), args[0].lower())
         if args[0] not in self.commands and (meant in self.commands or meant in _MEANT.values()):
-            raise Misuse(f"No such command '{args[0]}'. Did you mean 'pipelex {meant}'?")
+            told = f"No such command '{args[0]}'. Did you mean 'pipelex {meant}'?"
+            whole = [*args[1:], meant] if meant.startswith("-") else [meant, *args[1:]]
+            raise Misuse(f"{told} Type: {shlex.join(['pipelex', *whole])}" if args[1:] else told)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

@@ -24,7 +24,7 @@ from pipelex.exits import ExitCode
 
 def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> int:
     """Print what is wrong with the command line on standard error, as a JSON problem if asked; return the exit code."""
-    wrong.message = clean(_with_known_names(wrong, _with_near_names(_with_meant(wrong, meta))))
+    wrong.message = clean(_with_known_names(wrong, meta, _with_near_names(_with_meant(wrong, meta))))
     if meta.get(JSON_KEY):
         report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
         say_whole(json_text(report.to_problem(), sys.stderr))
@@ -139,9 +139,14 @@ def _usage(wrong: TyperException) -> str:
     return said.getvalue()
 
 
-def _with_known_names(wrong: TyperException, message: str) -> str:
-    """The message about an unknown command; if no similar one was suggested, it lists the known commands."""
+def _with_known_names(wrong: TyperException, meta: Mapping[str, Any], message: str) -> str:
+    """The message about an unknown command, with the line that has the only similar one, else all known commands."""
     context = getattr(wrong, "ctx", None)
+    near = re.fullmatch(r"No such command '([^']*)'\. Did you mean '([^' ]*)'\?", message)
+    args: Sequence[str] = meta.get(ARGS_KEY, ())
+    if near is not None and near[1] in args:
+        place = args.index(near[1])
+        return f"{message} {advised([[*args[:place], near[2], *args[place + 1 :]]])}"
     if context is None or not re.fullmatch(r"No such command '[^']*'\.", message):
         return message
     known = [name for name in context.command.list_commands(context) if not context.command.commands[name].hidden]
