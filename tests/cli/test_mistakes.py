@@ -128,6 +128,8 @@ MISTAKES = [
         ("a file and its pipe are named apart", "Type: pipelex run greet.mthds --pipe greet"),
     ),
     Mistake("run greet.mthds:greet -i name=Ana", 2, ("Type: pipelex run greet.mthds -i name=Ana --pipe greet",)),
+    Mistake("run greet.mthds␣greet", 2, ("Type: pipelex run greet.mthds --pipe greet\n",)),
+    Mistake("run greet.mthdsx", 2, ("Type: pipelex run greet.mthds\n",)),
     Mistake("graph greet.mthds:greet", 2, ("Type: pipelex graph greet.mthds --pipe greet",)),
     Mistake("fmt greet.mthds#greet", 2, ("Type: pipelex fmt greet.mthds",)),
     Mistake(

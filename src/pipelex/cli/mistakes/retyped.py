@@ -1,5 +1,6 @@
 """The command as it was typed, with the method or the pipe that it names corrected: whole commands to copy."""
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -65,7 +66,8 @@ def _corrected(args: Sequence[str], place: int, typed: str, meant: str, *, has_o
     """The commands with one argument replaced; a pipe that is joined to its file is named apart."""
     prefix = "--pipe=" if args[place].startswith("--pipe=") else ""
     whole = [*args[:place], f"{prefix}{meant}", *args[place + 1 :]]
-    pipe = typed.removeprefix(meant).lstrip(":/#") if typed != meant and typed.startswith(meant) else ""
+    joined = re.fullmatch(r"(?:::?|[/# ]+)([\w.]+)", typed.removeprefix(meant))
+    pipe = "" if joined is None else joined[1]
     if pipe and has_option:
         yield [*whole, "--pipe", pipe]
         return
