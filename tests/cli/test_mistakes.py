@@ -54,6 +54,9 @@ MISTAKES = [
     Mistake("which greet plan", 2, ("\n  pipelex which greet\n  pipelex which plan\n",)),
     Mistake("validate pipe one plan", 2, ("\n  pipelex validate pipe one\n  pipelex validate pipe plan\n",)),
     Mistake("runs show a b", 2, ("\n  pipelex runs show a\n  pipelex runs show b\n",)),
+    Mistake("new mine.mthds", 2, ("'mine.mthds' names a bundle, and a folder is made", "Type: pipelex new mine\n")),
+    Mistake("new a/mine.plx --from invoice", 2, ("Type: pipelex new a/mine --from invoice\n",)),
+    Mistake("run greet.mthds --verbose", 2, ("`level` of [runtime.log]",)),
     Mistake("new my bill --from invoice", 2, ("Type: pipelex new my_bill --from invoice\n",)),
     Mistake("dev x", 2, ("'x' is one argument too many: `pipelex dev` takes none. Type: pipelex dev\n",)),
     Mistake(

@@ -9,12 +9,16 @@ import typer
 from pipelex.cli._shared.console import out, paint_out, say, table, tell_out
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
+from pipelex.cli._shared.targets import BUNDLE_SUFFIXES
 
 _EXAMPLES = """\b
 Examples:
   pipelex new my_method
   pipelex new invoices --from invoice
   pipelex new --list"""
+
+_USUAL = "summary"
+"""The example that is copied if none is named."""
 
 app = command_app()
 
@@ -24,7 +28,7 @@ def new(
     folder: Annotated[
         Path | None, typer.Argument(metavar="NAME", help="The method's name; a folder of that name is made.")
     ] = None,
-    source: Annotated[str, typer.Option("--from", metavar="EXAMPLE", help="The example to start from.")] = "summary",
+    source: Annotated[str, typer.Option("--from", metavar="EXAMPLE", help="The example to start from.")] = _USUAL,
     list_: Annotated[bool, typer.Option("--list", help="List the examples.")] = False,
     is_json: JsonFlag = False,
 ) -> None:
@@ -52,6 +56,11 @@ def _print_examples(*, is_json: bool) -> None:
 def _write(folder: Path, source: str, *, is_json: bool) -> None:
     from pipelex.tooling.examples import example
 
+    if folder.suffix in BUNDLE_SUFFIXES:
+        meant = shlex.join(
+            ["pipelex", "new", str(folder.with_suffix("")), *(["--from", source] if source != _USUAL else [])]
+        )
+        raise Misuse(f"'{folder}' names a bundle, and a folder is made with a bundle in it. Type: {meant}")
     chosen = example(source)
     try:
         written = chosen.copy_to(folder)

@@ -58,6 +58,7 @@ _TIMES: Final = (
 )
 
 
+_LOG: Final = "The setting `level` of [runtime.log] says how much is told; `pipelex --debug …` shows tracebacks."
 _MODELS: Final = (
     "A pipe's `model` names its model, and an alias of [llm.aliases] in a deck file changes it for every method; "
     "`pipelex models` lists the names."
@@ -110,6 +111,8 @@ def _set_elsewhere(option: str, command: str, args: Sequence[str]) -> str | None
         return _TIMES
     if option in ("-m", "--model", "--llm") and not command.endswith("init"):
         return _MODELS
+    if option in ("-v", "--verbose", "-q", "--quiet", "--log-level"):
+        return _LOG
     if option == "--pipe" and "validate" in command:
         return f"Name the pipe itself: {_validation_of_pipe(args)}"
     return None
