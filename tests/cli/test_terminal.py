@@ -9,10 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
 
-from pipelex.cli._shared.console import Paint, json_text, shown, table
+from pipelex.cli._shared.console import Paint, json_text, one_line, shown, table
+from pipelex.cli._shared.progress import progress
+from pipelex.cli.runs.tree import RunView, view_text
+from pipelex.errors import ErrorReport, Location
+from pipelex.orchestration import RunDescription, RunState
+from pipelex.pipes.trace import EffectTrace, PipeTrace
 from tests.cli.conftest import Cli
 from tests.cli.test_durable import worker
 from tests.support.methods import DESCRIBE_ALL
@@ -219,6 +226,52 @@ def test_a_cell_stays_in_its_row(cell: str, has_ids: bool, width: str, monkeypat
     assert {line.rindex(word) for line, word in zip(rows, ("status", "failed", "ended"), strict=True)} == {
         rows[0].index("status")
     }
+
+
+class Terminal(StringIO):
+    """A text in memory that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+FORGED = "x\nStatus  completed\r\n└─ ✓ all is well\u2028Code: none\tno\x0b\x85"
+"""A text that would begin lines of its own."""
+
+
+@pytest.mark.parametrize("width", ["", "60", "200"])
+def test_a_name_begins_no_line_of_its_own(width: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    now = datetime.now(UTC)
+    run = RunDescription(FORGED, FORGED, FORGED, FORGED, RunState.FAILED, now, now, FORGED, replay_of=FORGED)
+    effect = EffectTrace(FORGED, summary=FORGED, status=RunState.FAILED)
+    trace = PipeTrace(FORGED, FORGED, FORGED, now, now, RunState.FAILED, effects=[effect])
+    place = Location(pipe=FORGED, input=FORGED)
+    error = ErrorReport(FORGED, "broken", provider=FORGED, model=FORGED, request_id=FORGED, location=place)
+
+    text = shown(view_text(RunView(run, trace, error, replays=[FORGED]), Paint(False)))
+
+    assert "all is well" in text
+    assert [line for line in text.split("\n") if re.match(r"Status  completed|└─ ✓|Code: none", line)] == []
+
+
+@pytest.mark.parametrize(
+    "text", [FORGED, ATTACK, "[red]x[/red] [link=http://evil.example]y[/link]", "x[/dim][/bold]", "x\\"]
+)
+def test_a_live_tree_shows_names_as_they_are(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(sys, "stderr", written := Terminal())
+    child = PipeTrace(text, text, text, effects=[EffectTrace(text, text)])
+    root = PipeTrace(text, text, text, effects=[EffectTrace(text, text)], children=[child])
+    with progress(text, is_silent=False) as live:
+        live.trace(root)
+        time.sleep(0.5)
+    seen = written.getvalue()
+    assert is_tame(seen), repr(seen)
+    lines = _OURS.sub("", seen).splitlines()
+    assert one_line(text) in "\n".join(lines)
+    assert [line for line in lines if re.match(r"Status|└─ ✓|Code", line)] == []
 
 
 def test_log_lines_cannot_either(cli: Cli) -> None:

@@ -145,8 +145,8 @@ def _padded(text: str, width: int, *, is_right: bool) -> str:
     return space + text if is_right else text + space
 
 
-def _cell(text: str) -> str:
-    """A text from anywhere as one clean line, so that it cannot begin a row of its own or hide the cells after it."""
+def one_line(text: str) -> str:
+    """A text from anywhere as one clean line, so that it cannot begin a line of its own or hide what stands after it."""
     return _BREAKS.sub(" ", clean(text))
 
 
@@ -168,7 +168,7 @@ def table(
         has_ids: whether the first column holds ids. They are never broken, so that they can be copied. If there is no
             room beside them, each gets a line of its own above the rest of its row.
     """
-    rows = [[_cell(cell) for cell in row] for row in rows]
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(width_of(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
     room = columns()
     gaps = 2 * (len(widths) - 1)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelex.cli._shared.console import Paint, columns, json_text, paint_err, say, say_whole
+from pipelex.cli._shared.console import Paint, columns, json_text, one_line, paint_err, say, say_whole
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
 from pipelex.cli.mistakes.retyped import retyped
 from pipelex.errors import ErrorCategory, ErrorReport, Fault, Location, MethodInvalidError, PipelexError
@@ -100,8 +100,8 @@ def problem_text(report: ErrorReport, paint: Paint, *, run_id: str | None = None
     step = report.what_to_do.splitlines()
     lines += [f"  {paint('→', 'cyan')} {step[0]}", *(f"    {line}" for line in step[1:])]
     if (place := _place(report.location)) is not None:
-        lines.append(f"  Location: {place}")
-    lines.append(f"  Code: {report.code} (domain {problem['domain']}, retry {problem['retry']})")
+        lines.append(f"  Location: {one_line(place)}")
+    lines.append(f"  Code: {one_line(report.code)} (domain {problem['domain']}, retry {problem['retry']})")
     facts = [
         f"{name} {value}"
         for name, value in (
@@ -115,7 +115,7 @@ def problem_text(report: ErrorReport, paint: Paint, *, run_id: str | None = None
         if value is not None
     ]
     if facts:
-        text = ", ".join(facts)
+        text = one_line(", ".join(facts))
         lines.append(f"  {text[0].upper()}{text[1:]}")
     return "\n".join(lines)
 

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from pipelex.cli._shared.console import clock, json_text, say, say_whole
+from pipelex.cli._shared.console import clock, json_text, one_line, say, say_whole
 from pipelex.cli._shared.console import shown as in_colour
 from pipelex.cli._shared.streams import is_terminal
-from pipelex.errors.terminal import clean
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, counts_of
 from pipelex.pipes.traces.steps import without_slices
 
@@ -179,7 +178,7 @@ class _Live:
             line = f"{seconds:.0f} s"
         head = self._spinner if hasattr(self, "_spinner") else Spinner("dots")
         self._spinner = head
-        head.update(text=f"{self._title} · {line}")
+        head.update(text=f"{_escaped(self._title)} · {line}")
         return head if self._root is None else Group(head, self._tree(self._root))
 
     def _tree(self, root: PipeTrace) -> "RenderableType":
@@ -241,13 +240,13 @@ def trace_label(trace: PipeTrace) -> str:
     mark = _MARKS.get(trace.status, "[red]✗[/red]")
     name = trace.id.rpartition("/")[2] if "/" in trace.id else trace.pipe
     seconds = "" if trace.seconds is None else f" [dim]{trace.seconds:.1f} s[/dim]"
-    return f"{mark} {_escaped(name or trace.id)} [dim]{trace.type}[/dim]{seconds}"
+    return f"{mark} {_escaped(name or trace.id)} [dim]{_escaped(trace.type)}[/dim]{seconds}"
 
 
 def _escaped(text: str) -> str:
     from rich.markup import escape
 
-    return escape(clean(text))
+    return escape(one_line(text))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from pipelex.cli._shared.console import Paint, columns, duration, moment, since, wrapped
+from pipelex.cli._shared.console import Paint, columns, duration, moment, one_line, since, wrapped
 from pipelex.cli._shared.failures import problem_text
 from pipelex.cli._shared.results import cost_table
 from pipelex.cli._shared.usage import usage_json
@@ -148,7 +148,7 @@ _UNSUCCESSFUL: Final = ("✗", "red")
 def view_text(view: RunView, paint: Paint) -> str:
     """A run as lines for people."""
     facts = {
-        "Run": paint(view.run.run_id, "bold"),
+        "Run": view.run.run_id,
         "Status": view.run.words,
         "Workflow": f"{view.run.workflow_id} ({view.run.place})",
         "Replays": view.run.replay_of,
@@ -157,7 +157,11 @@ def view_text(view: RunView, paint: Paint) -> str:
         "In the UI": view.run.link or (f"not known; {view.run.unlinked}" if view.run.unlinked else None),
     }
     width = max(map(len, facts)) + 2
-    lines = [f"{paint(name, 'dim')}{' ' * (width - len(name))}{fact}" for name, fact in facts.items() if fact]
+    lines = [
+        f"{paint(name, 'dim')}{' ' * (width - len(name))}{paint(shown, 'bold') if name == 'Run' else shown}"
+        for name, fact in facts.items()
+        if fact and (shown := one_line(fact))
+    ]
     lines += ["", *_tree_lines(view, view.root, paint, "", "")]
     if view.usage:
         lines += ["", cost_table(view.usage, paint)]
@@ -190,13 +194,14 @@ def _tree_lines(view: RunView, trace: PipeTrace, paint: Paint, first: str, rest:
 
 
 def _branch(trace: PipeTrace, paint: Paint, first: str, rest: str) -> Iterator[str]:
-    segment = trace.id.rpartition("/")[2] if "/" in trace.id else trace.pipe
-    parts = (segment, trace.type, f" {_taken(trace)}".rstrip())
+    segment = one_line(trace.id.rpartition("/")[2] if "/" in trace.id else trace.pipe)
+    kind = one_line(trace.type)
+    parts = (segment, kind, f" {_taken(trace)}".rstrip())
     plain = " ".join(filter(None, parts))
     if (room := columns()) is not None and len(first) + 2 + len(plain) > room:
         yield from _leaf(first, rest, _mark(trace.status, paint), plain)
     else:
-        painted = (paint(segment, "bold"), paint(trace.type, "dim"), parts[2])
+        painted = (paint(segment, "bold"), paint(kind, "dim"), parts[2])
         yield f"{first}{_mark(trace.status, paint)} {' '.join(filter(None, painted))}"
 
 
@@ -210,7 +215,7 @@ def _shallow(indent: str) -> str:
 def _leaf(branch: str, below: str, mark: str, text: str) -> Iterator[str]:
     """The lines of a leaf of the tree, wrapped below itself if it does not fit."""
     room = columns()
-    first, *more = wrapped(text, None if room is None else room - len(branch) - 2)
+    first, *more = wrapped(one_line(text), None if room is None else room - len(branch) - 2)
     yield f"{branch}{mark} {first}"
     yield from (f"{below}  {line}" for line in more)
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from pipelex.cli._shared.attributes import attributes_of
-from pipelex.cli._shared.console import json_text, out, paint_out, say, table, tell_out
+from pipelex.cli._shared.console import json_text, one_line, out, paint_out, say, table, tell_out
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_app
@@ -210,9 +210,9 @@ def report(view: "ScheduleView", words: str = "", *, is_json: bool) -> None:
         ("Running", ", ".join(view.running) or "none"),
     )
     for name, value in rows:
-        tell_out(f"{paint(f'{name:<10}', 'dim')} {value}")
+        tell_out(f"{paint(f'{name:<10}', 'dim')} {one_line(value)}")
     for at, run_id in view.recent:
-        tell_out(f"  {at.astimezone():%Y-%m-%d %H:%M:%S}  {run_id}")
+        tell_out(f"  {at.astimezone():%Y-%m-%d %H:%M:%S}  {one_line(run_id)}")
 
 
 def _brief(value: "Json") -> str:
