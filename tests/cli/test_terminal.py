@@ -16,10 +16,13 @@ import pytest
 
 from pipelex.cli._shared.console import Paint, json_text, one_line, shown, table
 from pipelex.cli._shared.progress import progress
+from pipelex.cli._shared.results import print_result
 from pipelex.cli.runs.tree import RunView, view_text
+from pipelex.content.stuff import Stuff, WorkingMemory
 from pipelex.errors import ErrorReport, Location
 from pipelex.orchestration import RunDescription, RunState
 from pipelex.pipes.trace import EffectTrace, PipeTrace
+from pipelex.runner import RunResult
 from tests.cli.conftest import Cli
 from tests.cli.test_durable import worker
 from tests.support.methods import DESCRIBE_ALL
@@ -272,6 +275,17 @@ def test_a_live_tree_shows_names_as_they_are(text: str, monkeypatch: pytest.Monk
     lines = _OURS.sub("", seen).splitlines()
     assert one_line(text) in "\n".join(lines)
     assert [line for line in lines if re.match(r"Status|└─ ✓|Code", line)] == []
+
+
+@pytest.mark.parametrize("text", [FORGED, ATTACK, "x[/bold]", "[link=http://evil.example]y[/link]"])
+def test_a_frame_shows_its_concept_as_it_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(sys, "stdout", written := Terminal())
+    print_result(RunResult("one", "a.b", Stuff(concept=text, content={"text": "Good day"}), WorkingMemory()), None)
+    seen = written.getvalue()
+    assert is_tame(seen), repr(seen)
+    assert f"╭─ {one_line(text)} ─" in _OURS.sub("", seen)
+    assert "Good day" in seen
 
 
 def test_log_lines_cannot_either(cli: Cli) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import json_text, out, paint_err, say, table
+from pipelex.cli._shared.console import json_text, one_line, out, paint_err, say, table
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.content.natives import NATIVE_CONCEPTS, native_code
 from pipelex.content.render import TextFormat, render_content
@@ -74,8 +74,11 @@ def print_result(result: "RunResult", library: "Library | None") -> None:
     from rich.console import Console
     from rich.markdown import Markdown
     from rich.panel import Panel
+    from rich.text import Text
 
-    title = f"{result.value.concept}{'[]' if result.value.is_list else ''}" if isinstance(result.value, Stuff) else None
+    title: Text | None = None
+    if isinstance(result.value, Stuff):
+        title = Text(one_line(f"{result.value.concept}{'[]' if result.value.is_list else ''}"))
     # Links are written out, so that the address shown is where they really lead.
     Console().print(
         Panel(Markdown(clean(text), hyperlinks=False), title=title, title_align="left", border_style="green")
