@@ -49,6 +49,10 @@ _EARLIER: Final = "trace-{}.json.gz"
 _EARLIER_JOURNAL: Final = "trace-{}.jsonl"
 _MOST_BYTES: Final = 1024**3
 """The maximum size of a file of a record that is read, in bytes."""
+_SMALL: Final = 16_384
+"""The most bytes that count as small when they are compressed."""
+_GZIP: Final = 16
+"""Added to the size of the window, this makes `zlib` write the header of gzip."""
 _UNREADABLE: Final = (
     ArithmeticError,
     AttributeError,
@@ -239,7 +243,7 @@ class RecordFolder:
                 written["source"] = source_to_json(source)
             # A record without facts is ignored, so the other files of a new record need not be written atomically.
             trace = _with_lines(written, lines if is_new else _journal(folder) + lines)
-            write_own_file(folder / _TRACE, gzip.compress(trace, 1), in_place=is_new)
+            write_own_file(folder / _TRACE, _packed(trace), in_place=is_new)
             _write(folder / _FACTS, facts.to_json(), is_seen=not is_new)
             if not is_new:
                 (folder / _JOURNAL).unlink(missing_ok=True)
@@ -409,7 +413,14 @@ def _set_aside(folder: Path) -> None:
 def _write(path: Path, content: Json, *, is_seen: bool = True) -> None:
     """Write a file that only the user may read; atomically, if other processes may read it meanwhile."""
     data = _encoded(content)
-    write_own_file(path, gzip.compress(data, 1) if path.suffix == ".gz" else data, in_place=not is_seen)
+    write_own_file(path, _packed(data) if path.suffix == ".gz" else data, in_place=not is_seen)
+
+
+def _packed(data: bytes) -> bytes:
+    """The data as gzip. A small window is enough for small data, and takes a fifth of the time."""
+    bits, memory = (12, 4) if len(data) <= _SMALL else (15, 8)
+    packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP + bits, memory)
+    return packer.compress(data) + packer.flush()
 
 
 def _encoded(content: Json) -> bytes:

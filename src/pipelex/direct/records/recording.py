@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
+from pipelex.content.measure import text_size
 from pipelex.direct.records.folder import RecordedFacts, RecordFolder
 from pipelex.direct.records.journal import Journal
 from pipelex.orchestration import RunSource, Wait
@@ -19,6 +20,9 @@ SOON: Final = 0.05
 
 _WAITS: Final = 20
 """The most waits that are recorded; the items of a large batch all wait for the same few things."""
+
+_SMALL: Final = 16_384
+"""The most characters in the values of a run whose record is written without a thread of its own."""
 
 
 class Recording:
@@ -124,8 +128,15 @@ class Recording:
             self._telling.cancel()
         if self._begun is not None:
             await self._begun
-        await asyncio.to_thread(self._end, facts, execution)
+        if self._begun is None and execution is not None and _is_small(execution):
+            self._end(facts, execution)  # handing it to a thread would take longer than half of the writing
+        else:
+            await asyncio.to_thread(self._end, facts, execution)
 
     def _end(self, facts: RecordedFacts, execution: Execution | None) -> None:
         source = self._source if self._begun is None else None
         self._records.end(facts, self._left + self.journal.take(), execution, source)
+
+
+def _is_small(execution: Execution) -> bool:
+    return text_size((stuff.content for stuff in execution.memory.root.values()), most=_SMALL) <= _SMALL
