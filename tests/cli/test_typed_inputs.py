@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import pipelex
+from pipelex.cli.run.inputs import read_once
 from tests.cli.conftest import Cli
 from tests.support.openai_server import OpenAIStub
 
@@ -392,3 +394,30 @@ def test_every_value_that_does_not_fit_is_replaced_in_the_command_to_type(cli: C
     assert "--pipe count -i n.json" in said(cli, "--pipe", "count", "-i", "n.json")
     assert " -i n=1234.5\n" in said(cli, "--pipe", "count", "-i", "n.json")
     assert "write a value such as 1234.5." in said(cli, "--pipe", "count", "--inputs-csv", "n.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "pipe"),
+    [
+        ("in.toml", 'boat = { name = "Ata" }', "rate"),
+        ("in.json", '{"picture": "sea.png"}', "look"),
+        ("in.yaml", "picture: {url: sea.png}", "look"),
+        ("sea.png", "", "look"),
+    ],
+)
+def test_what_is_checked_of_a_file_is_what_is_run(docks: Cli, name: str, content: str, pipe: str) -> None:
+    """The file is read once, and may change afterwards."""
+    folder = docks.root / "inputs"
+    folder.mkdir()
+    picture = folder / "sea.png"
+    Image.new("RGB", (4, 4)).save(picture)
+    if content:
+        (folder / name).write_text(content, encoding="utf-8")
+    method = docks.project.app("direct").load(docks.root / "docks.mthds")
+    kept = read_once(folder / name, method.pipe(pipe), method.library)
+    checked = method.read_inputs(kept, pipe)
+    for file in folder.iterdir():
+        if file != picture:
+            file.unlink()
+    assert method.read_inputs(kept, pipe) == checked
+    assert read_once(kept, method.pipe(pipe), method.library) is kept

@@ -18,7 +18,7 @@ from pipelex.cli.run.corrected import corrected
 from pipelex.cli.run.ending import Ended, files_wanted, finish
 from pipelex.cli.run.files import check_is_a_table, check_places
 from pipelex.cli.run.flags import RunFlags
-from pipelex.cli.run.inputs import RawInputs, constant_inputs, gather_inputs
+from pipelex.cli.run.inputs import RawInputs, constant_inputs, gather_inputs, read_once
 from pipelex.cli.run.one import OneRun
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.exits import ExitCode
@@ -57,6 +57,7 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         if not flags.mock_inputs or flags.inputs:
             raw = gather_inputs(flags.inputs or (), target.folder, pipe, method.library)
         allow_files = _allowed_files(flags, target, raw)
+        raw = read_once(raw, pipe, method.library)
         # Checked here before anything is connected or started, and once more when the values are read.
         if not (flags.mock_inputs and raw is None):
             method.read_inputs(raw, pipe.ref, allow_files=allow_files)

@@ -59,6 +59,27 @@ def gather_inputs(given: Sequence[str], folder: Path | None, pipe: "Pipe", libra
     return beside
 
 
+def read_once(raw: RawInputs, pipe: "Pipe", library: "Library") -> RawInputs:
+    """The raw inputs with the content of their JSON, TOML or YAML file, so that what is checked is what is run.
+
+    Raises:
+        PipelexError: the file cannot be read, or the pipe has no input that it could be.
+    """
+    if not isinstance(raw, Path):
+        return raw
+    from pipelex.content.inputs import PlacedInputs
+    from pipelex.content.typed import file_inputs
+    from pipelex.runner import input_slots
+
+    found, folder = file_inputs(raw, input_slots(pipe), library)
+    if isinstance(found, PlacedInputs):
+        return found
+    placed = PlacedInputs()
+    for name, value in found.items():
+        placed.put(name, value, folder)
+    return placed
+
+
 def constant_inputs(given: Sequence[str], pipe: "Pipe", library: "Library") -> "PlacedInputs":
     """The inputs that are the same for every row.
 
