@@ -5,15 +5,30 @@ Bedrock Converse, and the ways Mistral's chat completions differ from OpenAI's.
 """
 
 import json
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+from zlib import crc32
 
 if TYPE_CHECKING:
     from tests.support.openai_server import Reply
 
 Json = Any
 Table = dict[str, Json]
+_PIECES = 8
+"""The number of pieces in which a text is streamed."""
+
+
+def _pieces(text: str) -> list[str]:
+    """A text as a model writes it: in several pieces."""
+    size = max(1, -(-len(text) // _PIECES))
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def _as_lines(events: Iterable[Table]) -> bytes:
+    """Server-sent events, each of which tells its type itself."""
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,12 @@ class Dialect:
     """A failure's body."""
     stream: Callable[[Json], Iterable[Table]] | None = None
     """The events of a success, for a protocol whose clients stream long answers."""
+    encode: Callable[[Iterable[Table]], bytes] = _as_lines
+    """The events as they are sent."""
+    stream_type: str = "text/event-stream"
+    """The media type of the events."""
+    always_streams: bool = False
+    """Whether every answer is streamed, without a word of the request."""
 
 
 def _texts(parts: Json) -> list[str]:
@@ -141,11 +162,12 @@ def _messages_events(message: Json) -> Iterable[Table]:
     for index, block in enumerate(cast("list[Table]", message["content"])):
         is_text = block["type"] == "text"
         empty: Table = {**block, "text": ""} if is_text else {**block, "input": {}}
-        delta = {"type": "text_delta", "text": block["text"]} if is_text else {
-            "type": "input_json_delta", "partial_json": json.dumps(block["input"]),
-        }  # fmt: skip
         yield {"type": "content_block_start", "index": index, "content_block": empty}
-        yield {"type": "content_block_delta", "index": index, "delta": delta}
+        for piece in _pieces(block["text"] if is_text else json.dumps(block["input"])):
+            delta = {"type": "text_delta", "text": piece} if is_text else {
+                "type": "input_json_delta", "partial_json": piece,
+            }  # fmt: skip
+            yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
     stopped = {"stop_reason": message["stop_reason"], "stop_sequence": None}
     yield {"type": "message_delta", "delta": stopped, "usage": message["usage"]}
@@ -235,6 +257,38 @@ def _converse_answer(reply: "Reply", body: Json) -> Json:
     }
 
 
+def _converse_events(answer: Json) -> Iterable[Table]:
+    yield {"messageStart": {"role": "assistant"}}
+    for index, part in enumerate(cast("list[Table]", answer["output"]["message"]["content"])):
+        at: Table = {"contentBlockIndex": index}
+        if "toolUse" in part:
+            use = part["toolUse"]
+            yield {"contentBlockStart": {**at, "start": {"toolUse": {**use, "input": None}}}}
+            yield {"contentBlockDelta": {**at, "delta": {"toolUse": {"input": json.dumps(use["input"])}}}}
+        else:
+            yield from ({"contentBlockDelta": {**at, "delta": {"text": piece}}} for piece in _pieces(part["text"]))
+        yield {"contentBlockStop": at}
+    yield {"messageStop": {"stopReason": answer["stopReason"]}}
+    yield {"metadata": {"usage": answer["usage"], "metrics": answer["metrics"]}}
+
+
+def _as_aws_messages(events: Iterable[Table]) -> bytes:
+    """Events in Amazon's binary framing: lengths and headers with their checksum, the content, and the checksum of all."""
+    return b"".join(_aws_message(kind, content) for event in events for kind, content in event.items())
+
+
+def _aws_message(kind: str, content: Json) -> bytes:
+    named = {":event-type": kind, ":content-type": "application/json", ":message-type": "event"}
+    headers = b"".join(
+        bytes([len(name)]) + name.encode() + struct.pack(">BH", 7, len(value)) + value.encode()
+        for name, value in named.items()
+    )
+    body = json.dumps(content).encode()
+    lengths = struct.pack(">II", 16 + len(headers) + len(body), len(headers))
+    message = lengths + struct.pack(">I", crc32(lengths)) + headers + body
+    return message + struct.pack(">I", crc32(message))
+
+
 def _converse_error(status: int, message: str) -> Json:
     names = {
         400: "ValidationException", 401: "UnrecognizedClientException", 403: "AccessDeniedException",
@@ -249,6 +303,15 @@ RESPONSES = Dialect(_responses_prompt, _responses_answer, openai_error)
 MESSAGES = Dialect(_messages_prompt, _messages_answer, _messages_error, _messages_events)
 GEMINI = Dialect(_gemini_prompt, _gemini_answer, _gemini_error)
 CONVERSE = Dialect(_converse_prompt, _converse_answer, _converse_error)
+CONVERSE_STREAM = Dialect(
+    _converse_prompt,
+    _converse_answer,
+    _converse_error,
+    _converse_events,
+    _as_aws_messages,
+    "application/vnd.amazon.eventstream",
+    always_streams=True,
+)
 
 
 # --- Ollama -----------------------------------------------------------------------------------------------------------
@@ -285,6 +348,8 @@ def dialect_of(path: str) -> Dialect | None:
         return OLLAMA
     if plain.endswith(":generateContent"):
         return GEMINI
+    if plain.endswith("/converse-stream"):
+        return CONVERSE_STREAM
     return CONVERSE if plain.endswith("/converse") else None
 
 

@@ -381,19 +381,14 @@ class _Handler(BaseHTTPRequestHandler):
         dialect = dialect_of(self.path)
         return (self.server.stub.error or openai_error if dialect is None else dialect.error)(status, message)
 
-    def _success(self, reply: Reply, body: Json) -> Json:
+    def _success(self, reply: Reply, body: Json) -> tuple[bytes, dict[str, str]]:
+        """The body and headers of a success: events, if the request asks for them and the protocol has them."""
         dialect = dialect_of(self.path)
-        return completion(reply, body) if dialect is None else dialect.answer(reply, body)
-
-    def _stream(self, reply: Reply, body: Json) -> bool:
-        """Send the answer as events, if the request asks for that and the protocol has them."""
-        dialect = dialect_of(self.path)
-        if dialect is None or dialect.stream is None or not body.get("stream") or reply.status != 200:
-            return False
-        events = dialect.stream(dialect.answer(reply, body))
-        lines = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
-        self._send(200, lines, {"content-type": "text/event-stream", **reply.headers})
-        return True
+        answer = completion(reply, body) if dialect is None else dialect.answer(reply, body)
+        is_streamed = dialect is not None and (dialect.always_streams or body.get("stream")) and reply.status == 200
+        if dialect is None or dialect.stream is None or not is_streamed:
+            return json.dumps(answer).encode(), dict(reply.headers)
+        return dialect.encode(dialect.stream(answer)), {"content-type": dialect.stream_type, **reply.headers}
 
     def _answer(self, reply: Reply, body: Json) -> None:
         if reply.delay:
@@ -408,15 +403,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif reply.fault == "empty":
             self._send(200, "", {"content-type": "application/json"})
         elif reply.fault == "truncated":
-            whole = json.dumps(self._success(reply, body)).encode()
-            self._send(200, whole[: len(whole) // 2], reply.headers, declared=len(whole))
+            whole, headers = self._success(reply, body)
+            self._send(200, whole[: len(whole) // 2], headers, declared=len(whole))
             self.close_connection = True
         elif reply.body is not None:
             self._send(reply.status, reply.body, reply.headers)
         elif reply.status >= 400:
             self._send(reply.status, self._error(reply.status, "the server says no"), reply.headers)
-        elif not self._stream(reply, body):
-            self._send(reply.status, self._success(reply, body), reply.headers)
+        else:
+            self._send(reply.status, *self._success(reply, body))
 
     def _send(
         self, status: int, payload: Json, headers: Mapping[str, str] | None = None, *, declared: int | None = None

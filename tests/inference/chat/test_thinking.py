@@ -1,6 +1,7 @@
 """Reasoning settings, and what else differs between makers' protocols."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def service_of(
 
 MANUAL = 'thinking_mode = "manual"\nmax_tokens = 20000'
 CLAUDE_ON_BEDROCK = 'model_id = "anthropic.claude-3-7-sonnet-20250219-v1:0"\nthinking_mode = "manual"'
+KNOWN_ON_BEDROCK = 'model_id = "eu.anthropic.claude-haiku-4-5-20251001-v1:0"\nthinking_mode = "manual"'
 ADAPTIVE = 'thinking_mode = "adaptive"\nmax_tokens = 20000'
 
 
@@ -75,6 +77,33 @@ ADAPTIVE = 'thinking_mode = "adaptive"\nmax_tokens = 20000'
             CLAUDE_ON_BEDROCK,
             {"reasoning_budget": 9000, "max_tokens": 4000},
             {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 3000}}},
+        ),
+        (
+            BEDROCK,
+            CLAUDE_ON_BEDROCK,
+            {"reasoning_budget": 9000, "max_tokens": 1300},
+            {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}},
+        ),
+        (
+            BEDROCK,
+            CLAUDE_ON_BEDROCK,
+            {"reasoning_effort": "high", "max_tokens": 1000},
+            {"additionalModelRequestFields": None, "inferenceConfig": {"maxTokens": 1000}},
+        ),
+        (
+            BEDROCK,
+            KNOWN_ON_BEDROCK,
+            {"reasoning_effort": "max"},
+            {
+                "additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 59904}},
+                "inferenceConfig": {"maxTokens": 64000},
+            },
+        ),
+        (
+            ANTHROPIC,
+            'thinking_mode = "manual"',
+            {"reasoning_effort": "max"},
+            {"thinking": {"type": "enabled", "budget_tokens": 59904}, "max_tokens": 64000},
         ),
         (GOOGLE, ADAPTIVE, {"reasoning_effort": "xhigh"}, {"thinkingConfig": {"thinking_level": "HIGH"}}),
         (GOOGLE, "", {"reasoning_effort": "high"}, {"thinkingConfig": None}),
@@ -142,6 +171,43 @@ async def test_a_long_answer_is_streamed_by_the_client_and_read_all_the_same(stu
 
     assert [request.body.get("stream") for request in stub.completions] == [True, True]
     assert (text.text, text.usage.input_tokens, text.usage.output_tokens) == ("A long story.", 50, 9)
+    assert boat.content == LUCY
+
+
+STREAMED_BREAKS = [
+    (Reply(text="x" * 5000, fault="truncated"), "unreadable"),
+    (Reply(fault="empty"), "unreadable"),
+    (Reply(text="x" * 5000), "too_large"),
+]
+
+
+@pytest.mark.parametrize(("reply", "defect"), STREAMED_BREAKS)
+async def test_a_streamed_answer_of_bedrock_is_whole_and_bounded(
+    stub: OpenAIStub, tmp_path: Path, reply: Reply, defect: str
+):
+    stub.on("story", reply)
+    service = service_of(BEDROCK, stub, tmp_path, KNOWN_ON_BEDROCK)
+    if defect == "too_large":
+        service = Inference(replace(service.deck, max_answer_bytes=2000))
+
+    with pytest.raises(PipelexError) as caught:
+        await service.chat.generate_text(at(text_job("story")))
+    await service.aclose()
+
+    assert (caught.value.code, caught.value.report.params["defect"]) == ("provider.response_invalid", defect)
+    assert [request.path.rpartition("/")[2] for request in stub.completions] == ["converse-stream"]
+
+
+async def test_a_streamed_answer_of_bedrock(stub: OpenAIStub, tmp_path: Path):
+    stub.on("story", text="A long story.", input_tokens=50, cached_tokens=20, output_tokens=9)
+    stub.on("boat", object=LUCY)
+    service = service_of(BEDROCK, stub, tmp_path, KNOWN_ON_BEDROCK)
+
+    text = await service.chat.generate_text(at(text_job("story")))
+    boat = await service.chat.generate_object(at(object_job("boat")))
+    await service.aclose()
+
+    assert (text.text, text.usage.input_tokens, text.usage.cached_tokens) == ("A long story.", 50, 20)
     assert boat.content == LUCY
 
 

@@ -5,17 +5,20 @@ from typing import TYPE_CHECKING, Any, cast
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.attachments.takes import ANTHROPIC
 from pipelex.inference.chat.library import LibraryProvider, without_forced_tool
-from pipelex.inference.chat.settings import CallSettings, tell
+from pipelex.inference.chat.settings import CallSettings, room_for_thinking, tell_no_room
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.models import Model, ModelRequestParameters
     from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
     from pydantic_ai.profiles.anthropic import AnthropicEffort
     from pydantic_ai.settings import ModelSettings
 
 _LEAST_BUDGET = 1024
-"""The smallest budget of thinking tokens that the API takes."""
+"""The smallest budget of thinking tokens that Claude's APIs take."""
+
+_ADDED_BY_LIBRARY = 4096
+"""The output tokens that the library grants beside a budget when it chooses `max_tokens` itself."""
 
 _EFFORTS = {"minimal": "low"}
 """The efforts that have another name in the API."""
@@ -51,14 +54,9 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
             request["anthropic_thinking"] = {"type": "adaptive"}
             request["anthropic_effort"] = cast("AnthropicEffort", effort)
         else:
-            budget = max(settings.reasoning_budget or 0, _LEAST_BUDGET)
-            most = request.get("max_tokens")
-            if most is not None and most <= budget:
-                tell(
-                    call.entry, "reasoning", f"cannot think within max_tokens = {most}; reasoning settings are ignored"
-                )
-                return
-            request["anthropic_thinking"] = {"type": "enabled", "budget_tokens": budget}
+            budget = thinking_budget(call, settings, self.library_model(call), request.get("max_tokens"))
+            if budget is not None:
+                request["anthropic_thinking"] = {"type": "enabled", "budget_tokens": budget}
 
     def _parameters(self, settings: "ModelSettings", parameters: "ModelRequestParameters") -> "ModelRequestParameters":
         thinking = cast("AnthropicModelSettings", settings).get("anthropic_thinking", {"type": "disabled"})
@@ -114,3 +112,29 @@ class AnthropicOnBedrock(Anthropic):
             )
 
         return self._shared((endpoint, call.seconds), connected)
+
+
+def thinking_budget(call: ModelCall, settings: CallSettings, model: "Model[Any]", most: int | None) -> int | None:
+    """The thinking tokens within the limits of Claude's APIs; None, with a warning, if the output tokens do not suffice.
+
+    Args:
+        call: the call of the model.
+        settings: the settings of the call.
+        model: the library's model, which knows the maximum of some Claude models.
+        most: the request's `max_tokens`, thinking included; None when the library chooses it.
+    """
+    room = _room(model, most)
+    wanted = settings.reasoning_budget or 0
+    budget = max(_LEAST_BUDGET, wanted if room is None else min(wanted, room))
+    if most is not None and most <= budget:
+        tell_no_room(call.entry, most)
+        return None
+    return budget
+
+
+def _room(model: "Model[Any]", most: int | None) -> int | None:
+    """The maximum of thinking tokens; None if unknown."""
+    if most is not None:
+        return room_for_thinking(most)
+    known: int | None = model.profile.get("anthropic_max_output_tokens")
+    return None if known is None else known - _ADDED_BY_LIBRARY

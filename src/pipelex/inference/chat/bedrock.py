@@ -1,12 +1,13 @@
 """Amazon Bedrock's Converse API."""
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from pipelex.inference.calls.guard import check_status, check_told, read_bounded
-from pipelex.inference.calls.heard import tail_of_answer
+from pipelex.inference.calls.guard import AnswerDamaged, AnswerTooLarge, check_status, check_told, read_bounded
+from pipelex.inference.calls.heard import Tail, tail_of_answer
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.anthropic import thinking_budget
 from pipelex.inference.chat.attachments.takes import BEDROCK
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.settings import CallSettings
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 10.0
 _POOL = 100
 _PIECE = 65_536
+_STOP: Final = b":event-type\x07\x00\x0bmessageStop"
+"""The header of the event that ends a streamed answer, in Amazon's binary framing."""
 
 
 class Bedrock(LibraryProvider["BaseClient"]):
@@ -31,19 +34,22 @@ class Bedrock(LibraryProvider["BaseClient"]):
         request = super().library_settings(call, settings, is_structured=is_structured)
         for key in ("max_retries", "timeout"):  # both belong to the connection here
             request.pop(key, None)
-        if settings.reasoning_effort is not None and not self._add_budget(call, settings, request):
-            request["thinking"] = settings.reasoning_effort if settings.reasoning_effort != "none" else False
+        self._add_thinking(call, settings, request)
         return request
 
-    def _add_budget(self, call: ModelCall, settings: CallSettings, request: "ModelSettings") -> bool:
-        """Set a budget of thinking tokens, which only Claude has here; return whether one was set."""
-        budget = settings.reasoning_budget
-        if call.entry.table.thinking_mode != "manual" or not budget or "anthropic." not in call.entry.model_id:
-            return False
-        thinking = {"thinking": {"type": "enabled", "budget_tokens": budget}}
-        cast("dict[str, Any]", request)["bedrock_additional_model_requests_fields"] = thinking
-        request.pop("temperature", None)  # the API refuses it together with thinking
-        return True
+    def _add_thinking(self, call: ModelCall, settings: CallSettings, request: "ModelSettings") -> None:
+        """Set how much the model thinks; only Claude has a budget of thinking tokens here."""
+        if settings.reasoning_effort is None:
+            return
+        is_claude = "anthropic." in call.entry.model_id
+        if not (is_claude and call.entry.table.thinking_mode == "manual" and settings.reasoning_budget):
+            request["thinking"] = settings.reasoning_effort if settings.reasoning_effort != "none" else False
+            return
+        budget = thinking_budget(call, settings, self.library_model(call), request.get("max_tokens"))
+        if budget is not None:
+            thinking = {"thinking": {"type": "enabled", "budget_tokens": budget}}
+            cast("dict[str, Any]", request)["bedrock_additional_model_requests_fields"] = thinking
+            request.pop("temperature", None)  # the API refuses it together with thinking
 
     def library_model(self, call: ModelCall) -> "Model[Any]":
         from pydantic_ai.models.bedrock import BedrockConverseModel
@@ -102,11 +108,12 @@ def _bounding(client: Any, limit: int) -> Callable[..., Any]:
     def send(request: Any, **_: Any) -> Any:
         is_streamed, request.stream_output = request.stream_output, True
         response: Any = client._endpoint.http_session.send(request)
-        if is_streamed:
-            return response
         try:
             check_status(response.status_code, response.headers.get("location", ""))
             is_success = response.status_code < 300
+            if is_streamed and is_success:
+                response.raw.stream = _checked(response.raw.stream, limit, tail_of_answer())
+                return response
             pieces = response.raw.stream(_PIECE, decode_content=False)
             response._content = read_bounded(pieces, limit, tail_of_answer() if is_success else None)
             if is_success:
@@ -117,6 +124,41 @@ def _bounding(client: Any, limit: int) -> Callable[..., Any]:
         return response
 
     return send
+
+
+def _checked(read: Callable[..., Iterable[bytes]], limit: int, tail: Tail | None) -> Callable[..., Iterator[bytes]]:
+    """The same reading of a streamed answer, with the checks of `_whole_stream`."""
+
+    def stream(*args: Any, **named: Any) -> Iterator[bytes]:
+        return _whole_stream(read(*args, **named), limit, tail)
+
+    return stream
+
+
+def _whole_stream(pieces: Iterable[bytes], limit: int, tail: Tail | None) -> Iterator[bytes]:
+    """The pieces of a streamed answer; without the check, an answer that breaks off would be taken for a whole one.
+
+    Args:
+        pieces: the pieces of the answer.
+        limit: the maximum size of the answer, in bytes.
+        tail: also gets the pieces; None when nobody listens.
+
+    Raises:
+        AnswerTooLarge: the answer is larger than the limit.
+        AnswerDamaged: the answer breaks off.
+    """
+    size, last, is_whole = 0, b"", False
+    for piece in pieces:
+        size += len(piece)
+        if tail is not None:
+            tail.add(piece)
+        if size > limit:
+            raise AnswerTooLarge(f"it is larger than the {limit:,} bytes that are read")
+        last = last[-len(_STOP) :] + piece
+        is_whole = is_whole or _STOP in last
+        yield piece
+    if not is_whole:
+        raise AnswerDamaged("it breaks off before its end")
 
 
 def _bearing(key: str) -> Callable[..., None]:

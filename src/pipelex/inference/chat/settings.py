@@ -125,12 +125,26 @@ def _within(
     """
     if most is None or not tokens or entry.table.thinking_mode != "manual":
         return effort, tokens
-    parts, room = _ROOM
-    left = most - max(1, min(most // parts, room))
+    left = room_for_thinking(most)
     if left < (entry.valued_constraints.min_thinking_budget or 1):
-        tell(entry, "reasoning", f"cannot think within max_tokens = {most}; reasoning settings are ignored")
+        tell_no_room(entry, most)
         return None, None
     return effort, min(tokens, left)
+
+
+def room_for_thinking(most: int) -> int:
+    """The thinking tokens that leave room for the answer.
+
+    Args:
+        most: the maximum number of output tokens, thinking included.
+    """
+    parts, room = _ROOM
+    return most - max(1, min(most // parts, room))
+
+
+def tell_no_room(entry: ModelEntry, most: int) -> None:
+    """Warn that a model does not think, because its output tokens do not suffice for that."""
+    tell(entry, "reasoning", f"cannot think within max_tokens = {most}; reasoning settings are ignored")
 
 
 def tell(entry: ModelEntry, about: str, what: str) -> None:
