@@ -141,6 +141,9 @@ def test_variables_in_models_of_a_project_are_withheld(tmp_path: Path):
         ("fal", '[m]\nsdk = "openai"\n'),
         ("linkup", '[defaults]\nsdk = "anthropic"\n[m]\nmodel_type = "llm"\n'),
         ("openai", '[m]\nsdk = "linkup"\nmodel_type = "search"\n'),
+        ("openai", '[m]\nsdk = "azure_openai_responses"\n'),
+        ("groq", '[m]\nsdk = "openai_responses"\n'),
+        ("linkup", '[m]\nsdk = "xai"\n'),
     ],
 )
 def test_no_model_of_a_project_takes_a_key_to_another_provider(tmp_path: Path, backend: str, models: str):
@@ -150,6 +153,29 @@ def test_no_model_of_a_project_takes_a_key_to_another_provider(tmp_path: Path, b
     (demand,) = deck.catalog.withheld
     assert f"[{name}] sdk sends ${{{backend.upper()}_API_KEY}} to the provider of" in str(demand)
     assert deck.catalog.backends[backend].models == ()
+
+
+@pytest.mark.parametrize(
+    ("backend", "sdk"),
+    [
+        ("openai", "openai_responses"),
+        ("azure_openai", "azure_openai_responses"),
+        ("bedrock", "bedrock_aioboto3"),
+        ("bedrock", "bedrock_anthropic"),
+        ("groq", "groq"),
+        ("huggingface", "huggingface"),
+        ("mistral", "mistral"),
+        ("xai", "xai"),
+        ("vertexai", "google_img_gen"),
+        ("internal", "docling_sdk"),
+    ],
+)
+def test_every_client_of_a_provider_may_call_it(tmp_path: Path, backend: str, sdk: str):
+    """The folders of other releases name clients that the packaged files do not."""
+    files: dict[str, Any] = {f"backends__{backend}": f'[defaults]\nsdk = "{sdk}"\n[m]\n'}
+    deck = load(tmp_path, f"[{backend}]\nenabled = true\n", **files)
+    assert deck.catalog.withheld == ()
+    assert sdk in {model.table.sdk for model in deck.catalog.backends[backend].models}
 
 
 CA = '[openai]\nca_bundle = "ca.pem"\n'

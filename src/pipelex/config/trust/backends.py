@@ -39,6 +39,19 @@ FREE: Final = frozenset(
 )
 """Keys that a project may set without trust, unless their values name variables."""
 
+_OTHER_CLIENTS: Final[Mapping[str, frozenset[str]]] = {
+    "azure_openai": frozenset({"azure_openai_responses"}),
+    "bedrock": frozenset({"bedrock_aioboto3", "bedrock_anthropic", "bedrock_boto3"}),
+    "groq": frozenset({"groq"}),
+    "huggingface": frozenset({"huggingface"}),
+    "internal": frozenset({"docling_sdk"}),
+    "openai": frozenset({"openai_responses"}),
+    "vertexai": frozenset({"google_img_gen"}),
+    "xai": frozenset({"xai"}),
+}
+"""Packaged backend → clients that call only the backend's own provider, or none, although its packaged file does not name
+them."""
+
 _DATA: Final = frozenset({"model_path"})
 """Keys that name data files, which do not affect trust."""
 
@@ -252,6 +265,7 @@ def _clients_of(layers: BackendLayers) -> frozenset[str] | None:
     if packaged.is_file():
         tables = TomlFile.read(packaged).data.values()
         found |= {str(cast("Table", table)["sdk"]) for table in tables if isinstance(table, dict) and "sdk" in table}
+        found |= _OTHER_CLIENTS.get(layers.name, frozenset())
     return frozenset(found)
 
 
