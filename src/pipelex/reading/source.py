@@ -77,7 +77,7 @@ class Picture:
     height: int
     caption: str | None = None
     stem: str | None = None
-    """The name by which the text refers to it, without an extension."""
+    """The name by which the text refers to it, with or without an extension."""
 
 
 @dataclass(frozen=True)

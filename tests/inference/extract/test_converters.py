@@ -154,7 +154,7 @@ async def test_word(bench: Bench):
     pages = await bench.pages(docx("First paragraph", "Second", media=PICTURE), filename="a.docx")
 
     assert len(pages) == 1
-    assert text_of(pages[0]) == "First paragraph\n\nSecond\n\n![A red box](image-1)"
+    assert text_of(pages[0]) == "First paragraph\n\nSecond\n\n![A red box](image-1.png)"
     image = images_of(pages[0])[0]
     assert (image["filename"], image["caption"], image["width"]) == ("image-1.png", "A red box", 30)
     assert await bench.bytes_of(image) == PICTURE
@@ -176,7 +176,7 @@ async def test_powerpoint(bench: Bench):
 
     pages = await bench.pages(buffer.getvalue(), filename="a.pptx")
 
-    assert text_of(pages[0]) == "# Plan\n\n- Begin\n- End\n\n![image-1](image-1)\n\nNotes: Speak slowly"
+    assert text_of(pages[0]) == "# Plan\n\n- Begin\n- End\n\n![image-1](image-1.png)\n\nNotes: Speak slowly"
     assert text_of(pages[1]) == "| Year | Sum |\n| --- | --- |\n| 2026 | 7 |"
     assert [len(images_of(page)) for page in pages] == [1, 0]
 
@@ -253,6 +253,6 @@ async def test_dates_and_pictures_of_excel_files(bench: Bench):
     book.save(out)
     first, second = await bench.pages(out.getvalue(), filename="a.xlsx")
     assert "| Day | 2026-03-01 | 2026-03-01 10:30:00 |" in text_of(first)
-    assert text_of(first).endswith("![image-1](image-1)")
+    assert text_of(first).endswith("![image-1](image-1.png)")
     assert [(image["width"], image["height"]) for image in images_of(first)] == [(40, 30)]
     assert images_of(second) == []

@@ -118,6 +118,25 @@ async def test_mistral_with_an_image_and_nothing_besides_text(bench_at: MakeBenc
     assert bench.usage.cost_usd == 0.004
 
 
+@pytest.mark.parametrize(
+    ("name", "form", "stored"),
+    [
+        ("img-0.jpeg", "JPEG", "img-0.jpeg"),
+        ("img-0.jpeg", "PNG", "img-0.png"),
+        ("img-0", "PNG", "img-0.png"),
+        ("figures/img-0.png", "WEBP", "img-0.webp"),
+    ],
+)
+async def test_the_text_names_an_image_as_it_is_stored(bench_at: MakeBench, name: str, form: str, stored: str):
+    data = base64.b64encode(saved(noise(), form)).decode()
+    page = {"index": 0, "markdown": f"See ![{name}]({name}) and [a page](page.html).", "images": []}
+    page["images"] = [{"id": name, "image_base64": f"data:;base64,{data}"}]
+    async with http_stub(lambda _: Answer.of_json({"pages": [page]})) as stub:
+        (found,) = await bench_at(stub.url).pages(REPORT, "mistral-ocr", backend="mistral")
+    assert text_of(found) == f"See ![{name}]({stored}) and [a page](page.html)."
+    assert [image["filename"] for image in images_of(found)] == [stored]
+
+
 PAID = pytest.mark.parametrize(("model", "backend"), [("mistral-ocr", "mistral"), (AZURE, AZURE_BACKEND)])
 
 

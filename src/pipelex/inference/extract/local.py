@@ -16,6 +16,7 @@ from pipelex.inference.extract.provider import (
     SourceFile,
     incapable,
     logger,
+    relinked,
 )
 from pipelex.reading.source import ReadPage
 
@@ -89,7 +90,9 @@ async def _kept(page: ReadPage, source: SourceFile, keeper: Keeper, number: int)
     inner = f"{stem}-image-{{}}" if source.kind == "pdf" else stem
     images = [await _image(image, keeper, inner.format(rank)) for rank, image in enumerate(page.images, 1)]
     view = None if page.view is None else await keeper.image(page.view, stem)
-    return ExtractedPage(page.text, images, view, page.raw_html)
+    names = (image.stem if isinstance(image, Picture) else None for image in page.images)
+    text = relinked(page.text, zip(names, images, strict=True))
+    return ExtractedPage(text, images, view, page.raw_html)
 
 
 async def _image(image: "Picture | Mapping[str, Json]", keeper: Keeper, stem: str) -> dict[str, Json]:

@@ -15,7 +15,7 @@ from pipelex.errors import InputError
 from pipelex.inference.calls.http import HttpCall
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.deck.catalog import ModelEntry
-from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
+from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile, relinked
 from pipelex.inference.extract.usage import pages_usage
 from pipelex.inference.extract.views import page_views
 from pipelex.inference.members import table, tables, text, whole
@@ -67,7 +67,8 @@ class MistralExtractor:
             if not isinstance(written, str):
                 raise self.http.garbled("page_without_markdown")
             images = await self._images(tables(page.get("images")), wanted, wanted.room(taken), keeper, number)
-            pages.append(ExtractedPage(written, images, views[number - 1] if number <= len(views) else None))
+            view = views[number - 1] if number <= len(views) else None
+            pages.append(ExtractedPage(relinked(written, images), [image for _, image in images], view))
             taken += len(images)
         return pages
 
@@ -90,8 +91,9 @@ class MistralExtractor:
 
     async def _images(
         self, found: list[dict[str, Any]], wanted: ExtractAsk, room: int | None, keeper: Keeper, page: int
-    ) -> list[dict[str, Json]]:
-        images: list[dict[str, Json]] = []
+    ) -> list[tuple[str | None, dict[str, Json]]]:
+        """The images of a page, each with the id by which the text refers to it."""
+        images: list[tuple[str | None, dict[str, Json]]] = []
         for item in found:
             if room is not None and len(images) >= room:
                 break
@@ -108,11 +110,11 @@ class MistralExtractor:
                 raise self.http.garbled("image_unreadable")
             if not wanted.is_big_enough(picture.width, picture.height):
                 continue
-            # The text refers to an image by its id, which ends with the extension, so the id becomes its file name.
-            stem = (text(item.get("id")) or f"page-{page}-image-{len(images) + 1}").rpartition("/")[2]
+            name = text(item.get("id"))
+            stem = (name or f"page-{page}-image-{len(images) + 1}").rpartition("/")[2]
             caption = _caption(item.get("image_annotation"))
             named = Picture(picture.data, picture.mime_type, picture.width, picture.height, caption, stem)
-            images.append(await keeper.image(named, stem))
+            images.append((name, await keeper.image(named, stem)))
         return images
 
 

@@ -1,8 +1,9 @@
 """The interface of an extractor, with its request and its result."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from pipelex.config.distribution import install_command
 from pipelex.content.files.kinds import type_of_extension
@@ -23,6 +24,7 @@ __all__ = [
     "incapable",
     "logger",
     "missing_extra",
+    "relinked",
 ]
 
 
@@ -77,6 +79,20 @@ class Keeper:
         blob = await self.storage.put(picture.data, mime_type=picture.mime_type, filename=filename)
         found: dict[str, Json] = {**blob.content(), "width": picture.width, "height": picture.height}
         return found if picture.caption is None else {**found, "caption": picture.caption}
+
+
+_LINK: Final = re.compile(r"\]\(([^()\s]+)\)")
+
+
+def relinked(text: str, images: Iterable[tuple[str | None, Mapping[str, Json]]]) -> str:
+    """The text of a page, whose links to images lead to the names that the images are stored under.
+
+    Args:
+        text: the text, as Markdown.
+        images: the stored images, each with the name by which the text refers to it; None if it does not.
+    """
+    stored = {name: str(image["filename"]) for name, image in images if name is not None}
+    return _LINK.sub(lambda link: f"]({stored.get(link[1], link[1])})", text) if stored else text
 
 
 class Extractor(Protocol):
