@@ -69,6 +69,8 @@ def check_capabilities(entry: ModelEntry, prompt: LLMPrompt, most_images: int, *
 
 def _unable(entry: ModelEntry, capability: str, detail: str, advice: str | None = None) -> PipelexError:
     other = f"Name a model that takes {capability}; a better one may lack only its provider's API key."
+    if capability == DOCUMENTS:
+        other += " Or read the document with a PipeExtract first, and put its pages into the prompt."
     return PipelexError(
         "model.capability_unsupported",
         detail,
