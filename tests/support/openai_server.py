@@ -381,10 +381,15 @@ class _Handler(BaseHTTPRequestHandler):
         dialect = dialect_of(self.path)
         return (self.server.stub.error or openai_error if dialect is None else dialect.error)(status, message)
 
+    def _whole(self, reply: Reply, body: Json) -> Json:
+        """A success as one object."""
+        dialect = dialect_of(self.path)
+        return completion(reply, body) if dialect is None else dialect.answer(reply, body)
+
     def _success(self, reply: Reply, body: Json) -> tuple[bytes, dict[str, str]]:
         """The body and headers of a success: events, if the request asks for them and the protocol has them."""
         dialect = dialect_of(self.path)
-        answer = completion(reply, body) if dialect is None else dialect.answer(reply, body)
+        answer = self._whole(reply, body)
         is_streamed = dialect is not None and (dialect.always_streams or body.get("stream")) and reply.status == 200
         if dialect is None or dialect.stream is None or not is_streamed:
             return json.dumps(answer).encode(), dict(reply.headers)

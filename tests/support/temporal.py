@@ -1,11 +1,12 @@
 """What is behind a runtime or a run on Temporal, for tests and benchmarks that look at the server itself."""
 
+import asyncio
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 
 from pipelex.library import Library
-from pipelex.orchestration import RunRequest
+from pipelex.orchestration import RunCounts, RunRequest
 from pipelex.pipes.calls import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.runner import Pipelex, RunHandle, new_run_id
 from pipelex.temporal.client.cluster import Cluster
@@ -37,6 +38,16 @@ def workflow_of(run: RunHandle) -> WorkflowHandle[Any, PipeOutcome]:
     found = run.run
     assert isinstance(found, TemporalRun)
     return found.handle
+
+
+async def settled_counts(run: RunHandle) -> RunCounts:
+    """The counts of an ended run's pipes; the server counts a workflow some time after it ended."""
+    for _ in range(600):
+        counts = await run.run.counts()
+        if counts is not None and not counts.running:
+            return counts
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"the pipes of {run.run_id} still count as running")
 
 
 async def start_call(

@@ -30,7 +30,7 @@ from tests.support.methods import DESCRIBE_ALL, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import REPOSITORY
 from tests.support.project import Project, worker_of
-from tests.support.temporal import client_of
+from tests.support.temporal import client_of, settled_counts
 
 PAGE = REPOSITORY / "docs" / "distributed" / "from-other-code.md"
 GREET = """
@@ -86,9 +86,7 @@ async def test_any_sdk_starts_a_method(app: Pipelex, project: Project, stub: Ope
     run = await app.attach(id_)
     assert await run.status() is RunState.COMPLETED
     assert len((await run.trace()).children) == 3
-    counts = await run.run.counts()
-    assert counts is not None
-    assert counts.completed == 4
+    assert (await settled_counts(run)).completed == 4
 
 
 async def test_the_command_of_temporal(project: Project, stub: OpenAIStub, app: Pipelex, tmp_path: Path) -> None:

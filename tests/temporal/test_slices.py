@@ -19,7 +19,7 @@ from pipelex.temporal.workflow.limits import LIMITS
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
-from tests.support.temporal import client_of, start_call
+from tests.support.temporal import client_of, settled_counts, start_call
 
 WORDS = [f"word{number:02}" for number in range(20)]
 SLICE = 6
@@ -129,7 +129,7 @@ async def test_many_slices_are_slices_of_slices(
     trace = await run.trace()
     assert [child.id.rpartition("/")[2] for child in trace.children] == ["describe[0-11]", "describe[12-19]"]
     # Slices are the engine's: they count as no pipes, and what looks at pipes alone sees those of the batch.
-    assert await run.run.counts() == RunCounts(0, len(WORDS) + 1, 0)
+    assert await settled_counts(run) == RunCounts(0, len(WORDS) + 1, 0)
     flat = without_slices(trace)
     assert {child.id.rpartition("/")[2] for child in flat.children} == {f"describe[{rank}]" for rank in range(20)}
     assert flat.usage == trace.usage

@@ -453,12 +453,12 @@ async def test_an_answer_whose_error_is_null_is_one(spoken: Spoken, tmp_path: Pa
     from tests.support import openai_server
 
     handler: Any = vars(openai_server)["_Handler"]
-    plain: Callable[..., dict[str, Any]] = handler._success
+    plain: Callable[..., dict[str, Any]] = handler._whole
 
     def with_null_error(*given: Any) -> dict[str, Any]:
         return {**plain(*given), "error": None}
 
-    monkeypatch.setattr(handler, "_success", with_null_error)
+    monkeypatch.setattr(handler, "_whole", with_null_error)
     with OpenAIStub(api_key=KEY) as server:
         server.on("weather", text='Sunny: {"error": {"message": "none"}}')
         inference = Inference.load([write_provider(tmp_path / "i", spoken, server.root)], {})
