@@ -129,8 +129,8 @@ async def test_mistral_with_an_image_and_nothing_besides_text(bench_at: MakeBenc
 )
 async def test_the_text_names_an_image_as_it_is_stored(bench_at: MakeBench, name: str, form: str, stored: str):
     data = base64.b64encode(saved(noise(), form)).decode()
-    page = {"index": 0, "markdown": f"See ![{name}]({name}) and [a page](page.html).", "images": []}
-    page["images"] = [{"id": name, "image_base64": f"data:;base64,{data}"}]
+    images = [{"id": name, "image_base64": f"data:;base64,{data}"}]
+    page = {"index": 0, "markdown": f"See ![{name}]({name}) and [a page](page.html).", "images": images}
     async with http_stub(lambda _: Answer.of_json({"pages": [page]})) as stub:
         (found,) = await bench_at(stub.url).pages(REPORT, "mistral-ocr", backend="mistral")
     assert text_of(found) == f"See ![{name}]({stored}) and [a page](page.html)."
