@@ -15,9 +15,11 @@ A comment before a block says what is special about it, and is invisible to read
 `pipelex dev` listens at a free port, and clients know it. The models of the pages are a stand-in that speaks OpenAI's protocol; `answers.json` holds its rules.
 """
 
+import ast
 import json
 import re
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -65,6 +67,20 @@ def test_a_page(session: Session, page: str) -> None:
     for block, following in zip(blocks, [*blocks[1:], None], strict=True):
         if block.reason is None:
             session.perform(block, following)
+
+
+READERS: Mapping[str, Callable[[str], object]] = {"json": json.loads, "python": ast.parse, "toml": tomllib.loads}
+"""Language → what reads it, and raises if it is wrong."""
+
+
+@pytest.mark.parametrize("page", [README, *sorted(file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md"))])
+def test_blocks_can_be_read(page: str) -> None:
+    """Also those that are not executed, and parts of files."""
+    for block in blocks_of(page):
+        try:
+            READERS.get(block.language, str)(block.text)
+        except (SyntaxError, ValueError) as wrong:
+            raise AssertionError(f"{place(block)}: {wrong}") from None
 
 
 def test_reasons_are_given() -> None:
