@@ -5,7 +5,6 @@ Source: MTHDS 8.0.0, section 10 of the language reference.
 
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -23,7 +22,7 @@ from pipelex.content.structure import (
     validate,
 )
 from pipelex.content.stuff import Stuff
-from pipelex.errors import Fault, InputError, Location, comparing_few_names, near_names
+from pipelex.errors import Fault, InputError, Location, comparing_few_names, listed, near_names
 from pipelex.errors.bounds import MOST_FAULTS, clipped
 from pipelex.errors.json import Json, exactly, maybe
 from pipelex.errors.surrogates import is_encodable
@@ -206,8 +205,7 @@ def not_an_input(name: str, declared: Collection[str], near: Sequence[str] = ())
     """
     if not declared:
         return f"'{name}' is not an input: the pipe takes no inputs"
-    more = f" and {len(declared) - _MOST_NAMED} more" if len(declared) > _MOST_NAMED else ""
-    names = ", ".join(islice(declared, _MOST_NAMED)) + more
+    names = listed(declared, _MOST_NAMED)
     known = f"only declared input is {names}" if len(declared) == 1 else f"declared inputs are {names}"
     meant = f"; did you mean '{near[0]}'? The" if near else ": the"
     return f"'{name}' is not an input{meant} {known}"

@@ -19,7 +19,7 @@ from pipelex.errors._exceptions import (
     ProjectNotTrustedError,
     TemporalConfigError,
 )
-from pipelex.errors._names import comparing_few_names, near_names
+from pipelex.errors._names import comparing_few_names, listed, near_names
 from pipelex.errors._registry import CORE_CODES, CodeFacts
 from pipelex.errors._report import (
     NOT_CONNECTED,
@@ -50,5 +50,6 @@ __all__ = [
     "TemporalConfigError",
     "comparing_few_names",
     "error_type_name",
+    "listed",
     "near_names",
 ]

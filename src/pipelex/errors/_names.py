@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import wraps
@@ -15,6 +15,18 @@ _LONGEST = 200
 """The length, in characters, beyond which no similar names are looked for."""
 
 _left: ContextVar[list[int] | None] = ContextVar("names_left", default=None)
+
+
+def listed(names: Collection[str], most: int, shown: Callable[[str], str] = str) -> str:
+    """Names for a message, with the number of those that it leaves out: `a, b and 3 more`.
+
+    Args:
+        names: the names.
+        most: the most names that are written out.
+        shown: returns a name as it is written.
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(shown, islice(names, most))) + more
 
 
 def near_names(name: str, known: Iterable[str], *, most: int = 3, cutoff: float = 0.6) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from pipelex.content.inputs import UnresolvedConcept
 from pipelex.content.natives import NATIVE_CONCEPTS
 from pipelex.content.structure import Shape
-from pipelex.errors import ErrorCategory, PipelexError, near_names
+from pipelex.errors import ErrorCategory, PipelexError, listed, near_names
 from pipelex.language.blueprints import ConceptBlueprint, PipeBlueprint
 from pipelex.language.references import NATIVE_DOMAIN, Reference, Slot
 from pipelex.library._crate import LibraryCrate
@@ -29,8 +29,7 @@ def _instead(near: Sequence[str], own: Sequence[str]) -> str:
         return f"; did you mean {' or '.join(near)}?"
     if len(own) == 1:
         return f"; its only pipe is {own[0]}"
-    more = f" and {len(own) - _FEW} more" if len(own) > _FEW else ""
-    return f"; its pipes are {', '.join(own[:_FEW])}{more}" if own else ""
+    return f"; its pipes are {listed(own, _FEW)}" if own else ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,11 @@ class Library:
 
     # --- looking up ---------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def own_pipes(self) -> tuple[str, ...]:
+        """The references of the package's own pipes, in the order of their files; those of its dependencies have a `->`."""
+        return tuple(ref for ref in self.pipes if "->" not in ref)
+
     def pipe(self, ref: str) -> Pipe:
         """The pipe of a qualified reference.
 
@@ -111,13 +115,12 @@ class Library:
         """
         if ref in self.pipes:
             return self.pipes[ref]
-        near = self._near(ref)
-        own = [known for known in self.pipes if "->" not in known]
+        near, own = self._near(ref), self.own_pipes
         raise PipelexError(
             "request.pipe_not_found",
             f"no pipe '{ref}' in this library{_instead(near, own)}",
             category=ErrorCategory.CONTENT,
-            params={"pipe": ref, "suggestions": [*near] or (own if len(own) <= _FEW else [])},
+            params={"pipe": ref, "suggestions": [*near] or ([*own] if len(own) <= _FEW else [])},
         )
 
     def _near(self, name: str) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class LoadedLibrary:
         if name is not None:
             return self.library.find_pipe(name)
         if self.entry is None:
-            raise _unspecified(self.entries, tuple(ref for ref in self.library.pipes if "->" not in ref))
+            raise _unspecified(self.entries, self.library.own_pipes)
         return self.entry
 
 

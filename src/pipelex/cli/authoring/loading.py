@@ -11,7 +11,6 @@ from pipelex.cli._shared.targets import Target, detect, method_target, open_targ
 
 if TYPE_CHECKING:
     from pipelex.errors import Location
-    from pipelex.library import Pipe
     from pipelex.runner import Method
 
 LibraryDirs = Annotated[
@@ -53,11 +52,6 @@ def open_method(ctx: typer.Context, target: Target, library_dirs: Sequence[Path]
 def place_of(method: "Method", ref: str) -> "Location":
     """The place in the source where a pipe or a concept is declared."""
     return method.loaded.linked.sources[ref].locate(on_key=True)
-
-
-def own_refs(method: "Method") -> "list[Pipe]":
-    """The pipes of the current package, in the order of their files."""
-    return [pipe for ref, pipe in method.library.pipes.items() if "->" not in ref]
 
 
 def default_folder(target: Target) -> Path:

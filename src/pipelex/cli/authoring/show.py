@@ -25,12 +25,12 @@ def show_pipe(
     """Show a pipe: its inputs, its output, the pipes it runs."""
     from pipelex.cli._shared.results import print_json
     from pipelex.cli._shared.targets import pipe_target
-    from pipelex.cli.authoring.loading import open_method, own_refs
+    from pipelex.cli.authoring.loading import open_method
 
     if (ref is None) != all_pipes:
         raise Misuse("name a pipe, or give --all")
     method = open_method(ctx, pipe_target(ref, library_dir or []), library_dir or [], is_valid=False)
-    pipes = own_refs(method) if ref is None else [method.pipe(ref)]
+    pipes = [method.pipe(each) for each in ((ref,) if ref is not None else method.library.own_pipes)]
     if is_json:
         found = [_pipe_json(method, pipe) for pipe in pipes]
         print_json(found if ref is None else found[0])

@@ -17,7 +17,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pipelex.errors import PipelexError
+from pipelex.errors import PipelexError, listed
 from pipelex.inference.documents.fonts import installed_files, packaged_files
 from pipelex.inference.documents.provider import content_failure
 
@@ -239,10 +239,9 @@ def _rank(path: Path) -> tuple[int, str]:
 
 
 def _without_font(lacking: list[str]) -> PipelexError:
-    shown = ", ".join(f"'{letter}' ({_name(letter)})" for letter in lacking[:_SHOWN])
-    more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+    shown = listed(lacking, _SHOWN, lambda letter: f"'{letter}' ({_name(letter)})")
     return content_failure(
-        f"no font here has the letters {shown}{more}: install one with TrueType outlines on this machine, or a font package"
+        f"no font here has the letters {shown}: install one with TrueType outlines on this machine, or a font package"
         " such as fontpkg-noto-sans-thai; for Chinese, Japanese and Korean on Debian, fonts-wqy-microhei"
     )
 

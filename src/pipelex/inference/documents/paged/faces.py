@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelex.config.distribution import library_command
-from pipelex.errors import PipelexError
+from pipelex.errors import PipelexError, listed
 from pipelex.inference.documents.fonts import installed_files, packaged_files
 from pipelex.inference.documents.provider import content_failure
 
@@ -215,9 +215,8 @@ def _set_cmap(font: Any, cmap: dict[int, str]) -> None:
 
 def without_face(lacking: list[str]) -> PipelexError:
     """The error for letters that no face has."""
-    shown = ", ".join(f"'{letter}' ({_name(letter)}, U+{ord(letter):04X})" for letter in lacking[:_SHOWN])
-    more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
-    failure = content_failure(f"no font here has the letters {shown}{more}: they would be printed as boxes")
+    shown = listed(lacking, _SHOWN, lambda letter: f"'{letter}' ({_name(letter)}, U+{ord(letter):04X})")
+    failure = content_failure(f"no font here has the letters {shown}: they would be printed as boxes")
     return failure.with_report(advice=_advice(lacking))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelex.config.files.paths import resolved
-from pipelex.errors import InputError, PipelexError
+from pipelex.errors import InputError, PipelexError, listed
 from pipelex.inference.documents.provider import Pictures, content_failure
 from pipelex.reading.pictures import check_pixels, opened_image, picture_of
 from pipelex.reading.source import MissingExtra, SourceFile
@@ -107,9 +107,7 @@ def _note(urls: list[str], url: str) -> None:
 
 
 def _failure(what: str, urls: list[str], advice: str) -> PipelexError:
-    named = ", ".join(map(repr, urls[:_SHOWN]))
-    more = f" and {len(urls) - _SHOWN} more" if len(urls) > _SHOWN else ""
-    return content_failure(f"the page shows {what}: {named}{more}").with_report(advice=advice)
+    return content_failure(f"the page shows {what}: {listed(urls, _SHOWN, repr)}").with_report(advice=advice)
 
 
 def _drawable(file: Loaded, url: str) -> Loaded:
