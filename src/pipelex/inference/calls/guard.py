@@ -8,7 +8,7 @@ aiohttp limits the decoded size of a body.
 
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
@@ -128,14 +128,31 @@ def read_bounded(pieces: Iterable[bytes], limit: int, tail: Tail | None = None) 
         AnswerTooLarge: the body is larger than the limit, or holds too many values.
     """
     body, marks = bytearray(), Marks()
-    for piece in pieces:
+    for piece in bounded_pieces(pieces, limit, tail):
+        marks.count(piece)
         body += piece
+    return bytes(body)
+
+
+def bounded_pieces(pieces: Iterable[bytes], limit: int, tail: Tail | None = None) -> Iterator[bytes]:
+    """The pieces of a body, as long as it is within its limit.
+
+    Args:
+        pieces: the pieces of the body.
+        limit: its maximum size, in bytes.
+        tail: also gets the pieces, those beyond the limit as well; see `read_bounded`.
+
+    Raises:
+        AnswerTooLarge: the body is larger than the limit.
+    """
+    size = 0
+    for piece in pieces:
+        size += len(piece)
         if tail is not None:
             tail.add(piece)
-        marks.count(piece)
-        if len(body) > limit:
+        if size > limit:
             raise AnswerTooLarge(f"it is larger than the {limit:,} bytes that are read")
-    return bytes(body)
+        yield piece
 
 
 def check_status(status: int, location: str) -> None:

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pipelex.inference.calls.guard import AnswerDamaged, AnswerTooLarge, check_status, check_told, read_bounded
-from pipelex.inference.calls.heard import Tail, tail_of_answer
+from pipelex.inference.calls.guard import AnswerDamaged, bounded_pieces, check_status, check_told, read_bounded
+from pipelex.inference.calls.heard import tail_of_answer
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.anthropic import thinking_budget
 from pipelex.inference.chat.attachments.takes import BEDROCK
@@ -112,7 +112,7 @@ def _bounding(client: Any, limit: int) -> Callable[..., Any]:
             check_status(response.status_code, response.headers.get("location", ""))
             is_success = response.status_code < 300
             if is_streamed and is_success:
-                response.raw.stream = _checked(response.raw.stream, limit, tail_of_answer())
+                response.raw.stream = _checked(response.raw.stream, limit)
                 return response
             pieces = response.raw.stream(_PIECE, decode_content=False)
             response._content = read_bounded(pieces, limit, tail_of_answer() if is_success else None)
@@ -126,34 +126,24 @@ def _bounding(client: Any, limit: int) -> Callable[..., Any]:
     return send
 
 
-def _checked(read: Callable[..., Iterable[bytes]], limit: int, tail: Tail | None) -> Callable[..., Iterator[bytes]]:
-    """The same reading of a streamed answer, with the checks of `_whole_stream`."""
+def _checked(read: Callable[..., Iterable[bytes]], limit: int) -> Callable[..., Iterator[bytes]]:
+    """The same reading of a streamed answer, which has to be whole and within its limit."""
+    tail = tail_of_answer()
 
     def stream(*args: Any, **named: Any) -> Iterator[bytes]:
-        return _whole_stream(read(*args, **named), limit, tail)
+        return _to_its_end(bounded_pieces(read(*args, **named), limit, tail))
 
     return stream
 
 
-def _whole_stream(pieces: Iterable[bytes], limit: int, tail: Tail | None) -> Iterator[bytes]:
+def _to_its_end(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The pieces of a streamed answer; without the check, an answer that breaks off would be taken for a whole one.
 
-    Args:
-        pieces: the pieces of the answer.
-        limit: the maximum size of the answer, in bytes.
-        tail: also gets the pieces; None when nobody listens.
-
     Raises:
-        AnswerTooLarge: the answer is larger than the limit.
         AnswerDamaged: the answer breaks off.
     """
-    size, last, is_whole = 0, b"", False
+    last, is_whole = b"", False
     for piece in pieces:
-        size += len(piece)
-        if tail is not None:
-            tail.add(piece)
-        if size > limit:
-            raise AnswerTooLarge(f"it is larger than the {limit:,} bytes that are read")
         last = last[-len(_STOP) :] + piece
         is_whole = is_whole or _STOP in last
         yield piece
