@@ -288,6 +288,12 @@ MISTAKES = [
     ),
     Mistake("run greet.mthds -iage=3 --inputs=city=Rome", 1, ("Type: pipelex run greet.mthds -i name=TEXT\n",)),
     Mistake('run greet.mthds -i {"name":"Ana","age":3}', 1, ("In the inputs, leave out 'age'.",)),
+    Mistake('run greet.mthds -i {"name":"Ana","":3}', 1, ("In the inputs, leave out ''.",)),
+    Mistake(
+        "run greet.mthds -i name=Ana -iage=3 --inputs=city=4 -i street=5",
+        1,
+        ("(and 2 more faults)", "Type: pipelex run greet.mthds -i name=Ana\n"),
+    ),
     Mistake("run greet.mthds -i name=Ana -i name=Bo", 1, ("'name' is given twice",)),
     Mistake("run greet.mthds -i name=@gone.txt", 1, ("no file 'gone.txt'", "written @@")),
     Mistake("run greet.mthds -i nam.yaml", 1, ("In the inputs, write 'name' instead of 'nam'.",)),

@@ -43,11 +43,30 @@ class _TooLong:
     """What follows them, without the arguments that are too many."""
     extra: Sequence[str]
     """The arguments that are too many."""
-    first: str | None
-    """The value of the command's only argument; None if it takes none, or several."""
+    values: Mapping[str, Any]
+    """The values of the command's parameters, by their names."""
+
+    @property
+    def options(self) -> list[Any]:
+        """The options of the command."""
+        return [each for each in self._parameters if each.param_type_name == "option"]
+
+    @property
+    def arguments(self) -> list[Any]:
+        """The arguments of the command."""
+        return [each for each in self._parameters if each.param_type_name == "argument"]
+
+    @property
+    def _parameters(self) -> list[Any]:
+        return self.context.command.get_params(self.context)
+
+    @property
+    def first(self) -> str | None:
+        """The value of the command's only argument; None if it takes none, or several."""
+        return self.values.get(self.arguments[0].name) if len(self.arguments) == 1 else None
 
     def takes(self, option: str) -> bool:
-        return any(option in each.opts for each in self.context.command.get_params(self.context))
+        return any(option in each.opts for each in self.options)
 
     def typed(self, *more: str) -> list[str]:
         """The command with other arguments in place of those that are too many."""
@@ -68,13 +87,11 @@ def surplus_told(context: Any, meta: Mapping[str, Any]) -> str | None:
     values, extra, _ = context.command.make_parser(context).parse_args(args=[*own])
     if not extra:
         return None
-    arguments = [each for each in context.command.get_params(context) if each.param_type_name == "argument"]
-    first = values.get(arguments[0].name) if len(arguments) == 1 else None
-    line = _TooLong(context, whole[: len(whole) - len(own)], own, _without(own, extra), extra, first)
+    line = _TooLong(context, whole[: len(whole) - len(own)], own, _without(own, extra), extra, values)
     named = ", ".join(f"'{each}'" for each in extra)
     told = f"{named} is one argument too many" if len(extra) == 1 else f"{named} are too many arguments"
     advice = next((found for read in _READINGS if (found := read(line)) is not None), None)
-    names = " and ".join(argument_name(each) for each in arguments)
+    names = " and ".join(argument_name(each) for each in line.arguments)
     takes = f"`{context.command_path}` takes {f'only {names}' if names else 'none'}"
     return f"{told}: {advice}" if advice is not None else f"{told}: {takes}. {advised([line.typed()])}"
 
@@ -104,10 +121,10 @@ def _as_command(line: _TooLong) -> str | None:
 
 def _as_option(line: _TooLong) -> str | None:
     """The value of an option, or an option's name without its dashes."""
-    for each in line.context.command.get_params(line.context):
-        if each.param_type_name != "option" or len(line.extra) != 1:
-            continue
-        (word,) = line.extra
+    if len(line.extra) != 1:
+        return None
+    (word,) = line.extra
+    for each in line.options:
         if each.is_flag and f"--{word}" in each.opts:
             return f"it is an option. {advised([line.typed(f'--{word}')])}"
         if word in _choices(each):
@@ -183,8 +200,7 @@ def _as_others_of_its_kind(line: _TooLong) -> str | None:
     """Things of which the command takes one at a time."""
     if line.first is None or (_is_method(str(line.first)) and not all(_is_method(each) for each in line.extra)):
         return None
-    (argument,) = (each for each in line.context.command.get_params(line.context) if each.param_type_name == "argument")
-    allowed = _choices(argument)
+    allowed = _choices(line.arguments[0])
     commands = [line.typed(), *(_instead(line, word) for word in line.extra if not allowed or word in allowed)]
     return f"`{line.context.command_path}` takes one at a time. {advised(commands)}"
 

@@ -3,8 +3,10 @@
 import json
 import re
 import shlex
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -47,11 +49,8 @@ def corrected(ctx: typer.Context, pipe: "Pipe", library: "Library") -> Generator
 
 def with_inputs_of(args: Sequence[str], file: Path) -> list[str]:
     """The arguments of a command with all of its inputs replaced by one file."""
-    found: list[str] = []
-    for before, text in zip(["", *args], args, strict=False):
-        if text not in _OPTIONS and _option_value(before, text)[1] is None:
-            found.append(text)
-    return [*found, "-i", str(file)]
+    kept = [each.text for each in _typed(args) if each.text not in _OPTIONS and each.value is None]
+    return [*kept, "-i", str(file)]
 
 
 def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Library") -> str | None:
@@ -102,11 +101,11 @@ def _parted(args: Sequence[str], names: Collection[str]) -> list[str]:
     """The arguments with several inputs that are joined by commas given one by one."""
     joint = re.compile(rf",\s*(?=(?:{'|'.join(map(re.escape, names))})=)")
     found = list[str]()
-    for before, text in zip(["", *args], args, strict=False):
-        prefix, value = _option_value(before, text)
-        first, *others = [text] if value is None or value.lstrip().startswith("{") else joint.split(value)
-        found.append(text if not others else f"{prefix}{first}")
-        found += [part for each in others for part in ("-i", each)]
+    for each in _typed(args):
+        value = each.value or ""
+        first, *others = [value] if value.lstrip().startswith("{") else joint.split(value)
+        found.append(each.with_value(first) if others else each.text)
+        found += [part for other in others for part in ("-i", other)]
     return found
 
 
@@ -133,54 +132,73 @@ def _with_examples(args: Sequence[str], faults: Sequence[Fault], pipe: "Pipe", l
 
 def _with_values(args: Sequence[str], values: Mapping[str, str]) -> list[str]:
     """The arguments with other values of some inputs: in place of those that are typed, else behind all others."""
-    from pipelex.content.typed import named_value
-
-    found, left = list[str](), dict.fromkeys(values)
-    for before, text in zip(["", *args], args, strict=False):
-        prefix, value = _option_value(before, text)
-        named = None if value is None else named_value(value)
-        if named is None or named[0] not in values:
-            found.append(text)
-            continue
-        left.pop(named[0], None)
-        found.append(f"{prefix}{named[0]}={values[named[0]]}")
+    typed = [*_typed(args)]
+    left = [name for name in values if all(each.name != name for each in typed)]
+    found = [
+        each.text
+        if each.name is None or each.name not in values
+        else each.with_value(f"{each.name}={values[each.name]}")
+        for each in typed
+    ]
     return found + [part for name in left for part in ("-i", f"{name}={values[name]}")]
 
 
 def _regiven(args: Sequence[str], given: str, meant: str) -> list[str]:
     """The arguments with one value of `--inputs` replaced."""
-    parts = [(text, *_option_value(before, text)) for before, text in zip(["", *args], args, strict=False)]
-    return [f"{prefix}{meant}" if value == given else text for text, prefix, value in parts]
+    return [each.with_value(meant) if each.value == given else each.text for each in _typed(args)]
 
 
 def _without(args: Sequence[str], names: Collection[str]) -> tuple[list[str], list[str]]:
     """The arguments without some inputs, and the names of those that no argument gives by itself."""
-    from pipelex.content.typed import named_value
-
-    found, left = list[str](), dict.fromkeys(names)
-    for before, text in zip(["", *args], args, strict=False):
-        value = _option_value(before, text)[1]
-        named = None if value is None else named_value(value)
-        if named is None or named[0] not in names:
-            found.append(text)
+    found, gone = list[str](), set[str]()
+    for each in _typed(args):
+        if each.name is None or each.name not in names:
+            found.append(each.text)
             continue
-        left.pop(named[0], None)
-        if before in _OPTIONS:
+        gone.add(each.name)
+        if not each.prefix:  # its option is an argument of its own
             found.pop()
-    return found, [*left]
+    return found, [name for name in names if name not in gone]
 
 
 def _respelt(args: Sequence[str], renamed: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """The arguments with misspelt inputs renamed, and the renamings for names that no argument contains."""
     left = dict(renamed)
     found: list[str] = []
-    for before, text in zip(["", *args], args, strict=False):
-        prefix, value = _option_value(before, text)
-        new = value if value is None else _with_names(value, renamed)
-        if value is not None and new != value:
-            left = {name: meant for name, meant in left.items() if meant not in (new or "")}
-        found.append(text if new is None else f"{prefix}{new}")
+    for each in _typed(args):
+        new = each.value if each.value is None else _with_names(each.value, renamed)
+        if new is not None and new != each.value:
+            left = {name: meant for name, meant in left.items() if meant not in new}
+        found.append(each.text if new is None else each.with_value(new))
     return found, left
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """One argument as it was typed."""
+
+    text: str
+    prefix: str = ""
+    """The part of the argument before the value."""
+    value: str | None = None
+    """The value of `--inputs`, if the argument has one."""
+
+    @cached_property
+    def name(self) -> str | None:
+        """The input that the value names; None if it names none."""
+        from pipelex.content.typed import named_value
+
+        named = None if self.value is None else named_value(self.value)
+        return None if named is None else named[0]
+
+    def with_value(self, value: str) -> str:
+        """The argument with another value."""
+        return f"{self.prefix}{value}"
+
+
+def _typed(args: Sequence[str]) -> Iterator[_Typed]:
+    for before, text in zip(["", *args], args, strict=False):
+        yield _Typed(text, *_option_value(before, text))
 
 
 def _option_value(before: str, text: str) -> tuple[str, str | None]:
