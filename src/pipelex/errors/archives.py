@@ -8,6 +8,8 @@ MAX_UNPACKED: Final = 1024 * 1024 * 1024
 """The maximum total size of an archive's parts, in bytes; one that is made to fill the memory claims more."""
 _ENTRY: Final = b"PK\x01\x02"
 """The beginning of each entry of an archive's directory."""
+_ENCRYPTED: Final = 0x1
+"""The flag of an encrypted part."""
 
 
 class OversizedArchive(Exception):
@@ -27,18 +29,28 @@ def has_many_parts(data: bytes) -> bool:
 
 
 def check_archive(data: bytes) -> None:
-    """Refuse an archive that has more, or larger, parts than are read.
+    """Refuse an archive that is not made like an Office file, or that has more, or larger, parts than are read.
+
+    The parts themselves are not read.
 
     Raises:
-        OversizedArchive: it has.
-        zipfile.BadZipFile, OSError, ValueError: it is no ZIP archive.
+        OversizedArchive: it has more, or larger, parts.
+        zipfile.BadZipFile: it is no ZIP archive, or its parts are encrypted or compressed in an unusual way.
     """
     import zipfile
     from io import BytesIO
 
     if has_many_parts(data):
         raise OversizedArchive(f"has more than {MAX_PARTS:,} parts", MAX_PARTS, data.count(_ENTRY))
-    with zipfile.ZipFile(BytesIO(data)) as archive:
-        size = sum(part.file_size for part in archive.infolist())
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            parts = archive.infolist()
+    except (NotImplementedError, OSError, ValueError) as error:
+        raise zipfile.BadZipFile(str(error)) from None
+    if any(part.flag_bits & _ENCRYPTED for part in parts):
+        raise zipfile.BadZipFile("it is encrypted")
+    if any(part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for part in parts):
+        raise zipfile.BadZipFile("it is compressed in a way that Office files are not")
+    size = sum(part.file_size for part in parts)
     if size > MAX_UNPACKED:
         raise OversizedArchive(f"unpacks to {size:,} bytes; at most {MAX_UNPACKED:,} are read", MAX_UNPACKED, size)

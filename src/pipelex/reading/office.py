@@ -4,6 +4,7 @@ markitdown uses the first two, but loses the levels of bullets, and writes cells
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -41,6 +42,8 @@ def convert_office(source: SourceFile) -> list[OfficePage]:
         raise MissingExtra("office", f"reading {source.kind} files") from None
     except (InputError, MemoryError):
         raise
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise unreadable(source, "damaged", str(error)) from None
     except Exception as error:  # these libraries let through whatever their XML parsers and look-ups raise
         raise unreadable(source, "damaged", f"{type(error).__name__}: {error}") from None
 
@@ -50,7 +53,7 @@ def _check(source: SourceFile) -> None:
         check_archive(source.data)
     except OversizedArchive as oversized:
         raise too_large(source, oversized.what, oversized.limit, oversized.size) from None
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except zipfile.BadZipFile as error:
         raise unreadable(source, "damaged", str(error)) from None
 
 

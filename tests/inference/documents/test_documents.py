@@ -20,6 +20,7 @@ from pipelex.inference.documents.templates import print_template
 from pipelex.pipes.effects.requests import DocumentRequest
 from pipelex.runner import Pipelex
 from pipelex.storage import Loaded
+from tests.support.archives import BREAKS, OFFICE
 from tests.support.documents import encoded, plain
 from tests.support.project import Project
 from tests.support.untyped import untyped
@@ -242,6 +243,16 @@ async def test_a_block_over_the_cells_of_a_table_is_refused(
         return
     with pytest.raises(PipelexError, match="in a row of its own above them"):
         await print_template(ask, no_pictures)
+
+
+@pytest.mark.parametrize("form", OFFICE)
+@pytest.mark.parametrize("broken", BREAKS)
+async def test_a_broken_template_is_named_with_what_is_wrong(project: Project, form: str, broken: str):
+    change, said = BREAKS[broken]
+    (project.root / f"t.{form}").write_bytes(change(OFFICE[form]("{{ invoice.number }}")))
+    with pytest.raises(PipelexError, match=f"the template 't.{form}' is not a valid {form} file: .*({said})") as caught:
+        await printed(project, f'format = "{form}"\ntemplate_file = "t.{form}"\n')
+    assert caught.value.code == "pipe.template_render_failed"
 
 
 async def no_pictures(urls: Sequence[str]) -> Pictures:

@@ -17,9 +17,11 @@ from PIL import Image
 from pptx.util import Inches
 
 from pipelex.config.distribution import install_command
+from pipelex.content.files.kinds import type_of_extension
 from pipelex.errors import PipelexError
 from pipelex.inference.extract.processes import end_processes
 from tests.inference.extract.conftest import Bench, images_of, text_of
+from tests.support.archives import BREAKS, OFFICE
 from tests.support.documents import encoded, plain
 from tests.support.http_stub import Answer, http_stub
 
@@ -256,3 +258,14 @@ async def test_dates_and_pictures_of_excel_files(bench: Bench):
     assert text_of(first).endswith("![image-1](image-1.png)")
     assert [(image["width"], image["height"]) for image in images_of(first)] == [(40, 30)]
     assert images_of(second) == []
+
+
+@pytest.mark.parametrize("form", OFFICE)
+@pytest.mark.parametrize("broken", BREAKS)
+async def test_a_broken_office_file_says_what_is_wrong(bench: Bench, form: str, broken: str):
+    change, said = BREAKS[broken]
+    source = f"data:{type_of_extension('a.' + form)};base64,{base64.b64encode(change(OFFICE[form]('Hello'))).decode()}"
+    with pytest.raises(PipelexError, match=f"cannot be read: [^:]*({said})") as caught:
+        await bench.pages(source)
+    assert caught.value.code == "input.file_unreadable"
+    assert caught.value.report.params["reason"] == "damaged"

@@ -6,6 +6,7 @@ as in every other template of a method. `sheets` fills in Excel files.
 """
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -80,7 +81,7 @@ def filled(ask: DocumentAsk, fill: Callable[[DocumentRequest, bytes], bytes]) ->
         return fill(request, template)
     except OversizedArchive as oversized:
         raise content_failure(f"{named} {oversized.what}") from None
-    except (BadZipFile, KeyError) as error:
+    except (BadZipFile, EOFError, KeyError, zlib.error) as error:
         raise content_failure(f"{named} is not a valid {request.format} file: {error}") from None
 
 
