@@ -1,3 +1,5 @@
+"""Names in messages: lists of them, and those that a person may have meant by another."""
+
 from collections.abc import Callable, Collection, Iterable
 from contextvars import ContextVar
 from difflib import get_close_matches

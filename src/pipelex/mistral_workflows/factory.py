@@ -37,10 +37,17 @@ class MistralFactory:
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
         """See `OrchestratorFactory.warnings`. Here, some are about installed packages that conflict."""
+        return (*conflicts(), *self.warnings_of_routes(settings))
+
+    def warnings_of_routes(self, settings: Settings) -> Sequence[Fault]:
+        """Warnings about models and backends in the routes that do not exist.
+
+        Raises:
+            ConfigurationError: the `[mistral_workflows]` table is invalid.
+        """
         from pipelex.orchestration.routed_models import unknown_models
 
-        routes = self.config_of(settings).routing.routes
-        return (*conflicts(), *unknown_models(settings, (*ROOT, "activities"), routes))
+        return unknown_models(settings, (*ROOT, "activities"), self.config_of(settings).routing.routes)
 
     def require(self) -> None:
         """See `OrchestratorFactory.require`: check that the client is installed.

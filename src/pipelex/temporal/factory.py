@@ -41,7 +41,7 @@ class TemporalFactory:
         from pipelex.orchestration.routed_models import unknown_models
 
         config = self.config_of(settings)
-        return (*config.warnings, *unknown_models(settings, _routes_table(settings), config.activity_queues))
+        return (*config.warnings, *unknown_models(settings, config.routes_table, config.activity_queues))
 
     def require(self) -> None:
         """Check that the Temporal SDK is installed.
@@ -61,12 +61,6 @@ class TemporalFactory:
         from pipelex.temporal.client.orchestrator import TemporalOrchestrator
 
         return TemporalOrchestrator(setup.settings, self.config_of(setup.settings))
-
-
-def _routes_table(settings: Settings) -> tuple[str, ...]:
-    """The path of the routes of activities in the files; those of earlier releases have them in `worker_config`."""
-    former = ("temporal", "worker_config", "activity_queues")
-    return former if settings.is_set(former) else ("temporal", "activity_queues")
 
 
 def _missing(detail: str, what_to_do: str) -> PipelexError:

@@ -10,9 +10,9 @@ from typing import Any, Final, cast
 
 from pipelex.config import Settings
 from pipelex.errors import ConfigurationError, ErrorCategory, Fault, PipelexError
-from pipelex.mistral_workflows.config import ROOT, MistralWorkflowsConfig, check_backends, parse_mistral_config
+from pipelex.mistral_workflows.config import MistralWorkflowsConfig, check_backends, parse_mistral_config
+from pipelex.mistral_workflows.factory import FACTORY
 from pipelex.orchestration.ending import end_within
-from pipelex.orchestration.routed_models import unknown_models
 from pipelex.orchestration.workers import Serving, WorkerHooks, WorkerOptions
 from pipelex_mistral_workflows.environment import prepare
 
@@ -37,8 +37,7 @@ class MistralWorker:
                 f"a worker of Mistral Workflows does not take --{given[0]}",
                 advice="Leave it out; `[mistral_workflows]` says what the worker serves.",
             )
-        routes = parse_mistral_config(settings).routing.routes
-        return unknown_models(settings, (*ROOT, "activities"), routes)
+        return FACTORY.warnings_of_routes(settings)
 
     async def serve(self, settings: Settings, options: WorkerOptions, hooks: WorkerHooks) -> None:
         """See `EngineWorker.serve`."""

@@ -82,8 +82,8 @@ class Extraction:
         is_taken = self._is_taken(entry, source)
         if is_taken:
             check_credentials(self.deck, call)
-        if is_taken and not isinstance(extractor, LocalExtractor):
-            await check_image(source, self.options.limits)
+            if not isinstance(extractor, LocalExtractor):
+                await check_image(source, self.options.limits)
         reading = extractor if is_taken else LocalExtractor(entry.handle)
         return _result(entry, wanted, await reading.extract(source, wanted, keeper), is_priced=is_taken)
 

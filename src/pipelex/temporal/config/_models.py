@@ -340,11 +340,17 @@ class TemporalConfig(Section):
     search_attributes: SearchAttributesConfig = SearchAttributesConfig()
     payload_codec_config: PayloadCodecConfig = PayloadCodecConfig()
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())
+    _routes_table: tuple[str, ...] = PrivateAttr(default=("temporal", "activity_queues"))
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
         """Warnings about settings that are deprecated or have no effect."""
         return self._warnings
+
+    @property
+    def routes_table(self) -> tuple[str, ...]:
+        """The path of the table of `activity_queues` in the files, which was another in earlier releases."""
+        return self._routes_table
 
     @property
     def server(self) -> ServerProfile:

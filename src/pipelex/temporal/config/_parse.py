@@ -61,6 +61,7 @@ class _Reading:
         if self._errors or config is None:
             raise _error(self._errors)
         config._warnings = tuple(self._warnings)
+        config._routes_table = self._written(config.routes_table)
         return config
 
     def _written(self, path: Path) -> Path:
