@@ -129,7 +129,7 @@ class Recording:
         if self._begun is not None:
             await self._begun
         if self._begun is None and execution is not None and _is_small(execution):
-            self._end(facts, execution)  # handing it to a thread would take longer than half of the writing
+            self._end(facts, execution)  # handing it to a thread would cost half as much as the writing itself
         else:
             await asyncio.to_thread(self._end, facts, execution)
 
