@@ -1,4 +1,4 @@
-"""A call that ends in spite of its cancellation leaves a task behind that counts as not cancelled, as asyncio demands."""
+"""Calls that swallow their cancellation: the task counts as not cancelled afterwards, and the worker ends in time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ from temporalio import activity, workflow
 from temporalio.client import WorkflowFailureError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from pipelex.temporal.worker import build
 from pipelex.temporal.worker.cancels import CancelWatch
 from tests.support.project import Project
 from tests.support.temporal import client_of
@@ -50,6 +51,32 @@ async def _keeps_the_rules() -> None:
         task = asyncio.current_task()
         assert task is not None
         task.uncancel()
+
+
+async def test_an_activity_that_never_ends_keeps_no_worker(
+    project: Project, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "LATE_SECONDS", 1.0)
+    begun, is_freed = asyncio.Event(), asyncio.Event()
+
+    @activity.defn(name="swallow")
+    async def swallow() -> None:
+        begun.set()
+        while not is_freed.is_set():
+            with suppress(asyncio.CancelledError):
+                await is_freed.wait()
+
+    async with project.app() as app:
+        client, queue = await client_of(app), f"{project.queue}-own"
+        runner = UnsandboxedWorkflowRunner()
+        worker = Worker(client, task_queue=queue, workflows=[Swallowing], activities=[swallow], workflow_runner=runner)
+        async with asyncio.timeout(60), build.running(worker):
+            started = await client.start_workflow("swallowing", id=queue, task_queue=queue)
+            await begun.wait()
+        await started.terminate()
+        is_freed.set()
+        await worker.shutdown()
+    assert f"The worker of '{queue}' did not end in time, and is left behind." in caplog.text
 
 
 CALLS: dict[str, Callable[[], Awaitable[None]]] = {

@@ -1,6 +1,7 @@
 """Builds a worker from the configuration, and runs it until a signal stops it."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from types import TracebackType
 from typing import Any, Final
 
 from temporalio.client import Client
@@ -30,6 +32,8 @@ from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.worker.logs import apply_log_settings
 from pipelex.temporal.worker.profiles import FixedSlots, ResourceSlots, WorkerTuning, worker_tuning
 from pipelex.temporal.worker.queues import check_worker_queue
+
+logger = logging.getLogger("pipelex.worker")
 
 _VERSIONING: Final = {"pinned": VersioningBehavior.PINNED, "auto_upgrade": VersioningBehavior.AUTO_UPGRADE}
 
@@ -150,9 +154,36 @@ def _resource_tuner(resources: ResourceSlots) -> WorkerTuner:
 
 @asynccontextmanager
 async def running(worker: Worker) -> AsyncGenerator[None]:
-    """Poll for tasks while the block runs; then drain within the worker's grace period."""
-    async with worker:
+    """Poll for tasks while the block runs; then drain within the worker's grace period, and at most `LATE_SECONDS` more.
+
+    An activity that ignores its cancellation would keep the worker for ever, and so does the SDK's core now and then.
+    """
+    async with _EndingInTime(worker):
         yield
+
+
+@dataclass(frozen=True)
+class _EndingInTime:
+    """A worker as a context whose end takes a limited time."""
+
+    worker: Worker
+
+    async def __aenter__(self) -> None:
+        await self.worker.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        config: Any = self.worker.config()
+        grace: timedelta = config.get("graceful_shutdown_timeout", timedelta())
+        limit = asyncio.timeout(grace.total_seconds() + LATE_SECONDS)
+        try:
+            async with limit:
+                await self.worker.__aexit__(kind, error, trace)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            logger.warning("The worker of '%s' did not end in time, and is left behind.", self.worker.task_queue)
 
 
 async def run_until_stopped(
